@@ -1,0 +1,111 @@
+/**
+ * Every error a user can meet, by code. The kind says who acts:
+ * - `config`: the user edits the configuration; the program exits with 2 before anything starts.
+ * - `transient`: nobody; the part backs off and starts again from its checkpoint.
+ * - `paused`: an operator mends something outside; the part probes and goes on by itself.
+ * - `fatal`: an operator decides; this part stops, because going on would make data wrong.
+ *
+ * A refusal is not here: a record that the target refuses is a value (`sink.ts`).
+ */
+export const errors = {
+  CONFIG_INVALID: {
+    kind: 'config',
+    hint: 'Mend what is listed; `millrace validate` lists it again.',
+  },
+  CONNECTION_LOST: { kind: 'transient', hint: 'Retried until the server answers again.' },
+  TARGET_BUSY: { kind: 'transient', hint: 'Retried more slowly until the target keeps up.' },
+  TARGET_CHANGED: {
+    kind: 'transient',
+    hint: 'The target was flushed, replaced or rolled back; it is filled again from the log.',
+  },
+  SLOT_IN_USE: {
+    kind: 'transient',
+    hint: 'Another process reads the slot. Stop that one, or give this connector a slot of its own.',
+  },
+  FENCED: {
+    kind: 'fatal',
+    hint: 'Another instance has taken over this sink. Stop one of the two.',
+  },
+  ACCESS_DENIED: {
+    kind: 'paused',
+    hint: 'Correct the user, password or key, or grant the missing right; it goes on by itself.',
+  },
+  TARGET_BLOCKED: {
+    kind: 'paused',
+    hint: 'Remove the block at the target (space, read-only, memory); it goes on by itself.',
+  },
+  TARGET_MISCONFIGURED: {
+    kind: 'paused',
+    hint: 'Correct the target as the message says; it goes on by itself.',
+  },
+  WAL_LEVEL: {
+    kind: 'fatal',
+    hint: "Run `ALTER SYSTEM SET wal_level = 'logical'` and restart the server.",
+  },
+  SLOT_LOST: {
+    kind: 'fatal',
+    hint: 'The slot is gone, and with it changes that were never read. Remove the data directory (or give the connector a new name) to take a new snapshot.',
+  },
+  POSITION_GAP: {
+    kind: 'fatal',
+    hint: 'The slot was moved past changes that were never read. Remove the data directory (or give the connector a new name) to take a new snapshot.',
+  },
+  SERVER_ROLLED_BACK: {
+    kind: 'fatal',
+    hint: 'The server has less history than was already read: it was restored from a backup. Take a new snapshot.',
+  },
+  OTHER_DATABASE: {
+    kind: 'fatal',
+    hint: 'The connector points at another server than before. Correct the URL, or give the connector a new name.',
+  },
+  TABLE_MISSING: { kind: 'fatal', hint: 'Create the table, or take it out of the configuration.' },
+  NO_KEY: {
+    kind: 'fatal',
+    hint: 'Give the table a primary key, or name the key with `message.key.columns`.',
+  },
+  VIEW_FAILED: {
+    kind: 'fatal',
+    hint: 'Correct the code of the view, then restart; nothing is lost meanwhile.',
+  },
+  LOG_IN_USE: {
+    kind: 'fatal',
+    hint: 'Another process runs on this data directory. Stop it, or choose another directory.',
+  },
+  LOG_FORMAT: {
+    kind: 'fatal',
+    hint: 'The data directory was written by another version of millrace. Use that version.',
+  },
+} as const satisfies Record<string, { kind: ErrorKind; hint: string }>
+
+export type ErrorKind = 'config' | 'transient' | 'paused' | 'fatal'
+export type ErrorCode = keyof typeof errors
+
+/** An error with a code from the table. The message holds the facts, the hint says what to do. */
+export class MillraceError extends Error {
+  override readonly name = 'MillraceError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+
+  get kind(): ErrorKind {
+    return errors[this.code].kind
+  }
+
+  get hint(): string {
+    return errors[this.code].hint
+  }
+}
+
+/** Anything that has no code is a bug, and a bug is not worth retrying. */
+export function kindOf(error: unknown): ErrorKind | 'bug' {
+  return error instanceof MillraceError ? error.kind : 'bug'
+}
+
+/** One line for people: code, facts and what to do. */
+export function describeError(error: unknown): string {
+  if (error instanceof MillraceError) return `${error.code}: ${error.message} ${error.hint}`
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,72 @@
+import type { LogRecord, NewRecord } from './record.ts'
+import type { Sink } from './sink.ts'
+import type { Position, Source } from './source.ts'
+import type { Store } from './store.ts'
+
+/** Ordered, durable topics: the only place where sources, views and sinks meet. */
+export interface Log {
+  /**
+   * A sink that appends. Records, and the position of the source they came from, become durable and
+   * visible together. `name` says who writes; two writers of one name must not be open at once.
+   */
+  writer(name: string): Sink<NewRecord>
+
+  /**
+   * The partitions that this process shall read on behalf of a consumer group, each as it is
+   * assigned. Ends when `signal` aborts. The embedded log yields one assignment with all topics.
+   */
+  assignments(
+    topics: readonly string[],
+    group: string,
+    signal: AbortSignal,
+  ): AsyncIterable<Assignment>
+
+  /** Where refused records wait: appended to `<topic>.dlq`, each once however often it is refused. */
+  deadLetters(sink: string): DeadLetters
+
+  describe(): Promise<LogInfo>
+
+  close(): Promise<void>
+}
+
+export interface Assignment {
+  /** Of co-partitioned topics: this partition of each of them. */
+  readonly partition: number
+  readonly source: Source<LogRecord>
+  /** For views: outputs, state and input position in one transaction. */
+  task(name: string): Task
+  /** Aborts when the partition is taken away. */
+  readonly signal: AbortSignal
+}
+
+/** A writer with state. What its store holds is committed with its records and its position. */
+export interface Task extends Sink<NewRecord> {
+  readonly store: Store
+}
+
+export type DeadLetters = (letters: readonly DeadLetter[]) => Promise<void>
+
+export interface DeadLetter {
+  readonly record: LogRecord
+  readonly code: string
+  readonly reason: string
+}
+
+export interface LogInfo {
+  readonly topics: readonly TopicInfo[]
+  /** Sequence of the newest visible commit: the distance to it is a reader's lag. */
+  readonly head: bigint
+  readonly groups: readonly GroupInfo[]
+}
+
+export interface TopicInfo {
+  readonly topic: string
+  readonly partitions: readonly { readonly start: bigint; readonly end: bigint }[]
+}
+
+export interface GroupInfo {
+  readonly group: string
+  readonly position: Position
+  /** Sequence of the commit that the group has come to. */
+  readonly sequence: bigint
+}

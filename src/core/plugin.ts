@@ -1,0 +1,57 @@
+import type { ZodType } from 'zod'
+import type { LogRecord, NewRecord } from './record.ts'
+import type { Sink } from './sink.ts'
+import type { Source } from './source.ts'
+
+/**
+ * What a folder under `connectors/` or `sinks/` exports: its name in the configuration, the shape of
+ * its options, and how to make one.
+ */
+export interface Plugin<Options, Context, Part> {
+  readonly type: string
+  /** Strict object with a default and a description for every option; secrets carry `secret`. */
+  readonly options: ZodType<Options>
+  /** Looks for what would go wrong later: missing rights, settings, tables. Changes nothing. */
+  check(options: Options): AsyncIterable<Finding>
+  /** Connects lazily: an unreachable server is an error of `resume` or `read`, not of `open`. */
+  open(options: Options, context: Context): Part
+}
+
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'error'
+  readonly what: string
+  readonly hint?: string
+}
+
+export interface ConnectorContext {
+  readonly pipeline: string
+  readonly name: string
+  /** Says something worth a line: progress of a snapshot, a slot made. */
+  readonly say: (line: string) => void
+}
+
+export interface SinkContext {
+  readonly pipeline: string
+  readonly name: string
+  readonly topic: string
+  readonly partition: number
+  /** The columns of the topic's key are the target's id unless the options say otherwise. */
+  readonly say: (line: string) => void
+}
+
+export type ConnectorPlugin<Options> = Plugin<Options, ConnectorContext, Connector>
+export type SinkPlugin<Options> = Plugin<Options, SinkContext, Sink<LogRecord>>
+
+/** A source with what status shows of it. */
+export interface Connector extends Source<NewRecord> {
+  status(): ConnectorStatus
+  /** The topics it writes, as far as the options tell. */
+  readonly topics: readonly string[]
+}
+
+export interface ConnectorStatus {
+  readonly phase: 'connecting' | 'snapshot' | 'streaming'
+  /** Bytes of WAL between the server's end of WAL and what is acknowledged. */
+  readonly retainedBytes: number | null
+  readonly detail: Readonly<Record<string, string | number>>
+}
