@@ -71,6 +71,10 @@ export const errors = {
     kind: 'fatal',
     hint: 'Another process runs on this data directory. Stop it, or choose another directory.',
   },
+  LOG_CORRUPT: {
+    kind: 'fatal',
+    hint: 'Restore the data directory from a backup, or remove it to take a new snapshot.',
+  },
   LOG_FORMAT: {
     kind: 'fatal',
     hint: 'The data directory was written by another version of millrace. Use that version.',

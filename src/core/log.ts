@@ -62,6 +62,10 @@ export interface LogInfo {
 export interface TopicInfo {
   readonly topic: string
   readonly partitions: readonly { readonly start: bigint; readonly end: bigint }[]
+  /** The sequence behind the newest record: a group that has come so far has read everything. */
+  readonly sequence: bigint
+  /** Time of the newest record, in ms since 1970; 0 if unknown. */
+  readonly timestamp: number
 }
 
 export interface GroupInfo {

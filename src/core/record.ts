@@ -14,11 +14,11 @@ export interface NewRecord {
   readonly ordinal: number
   /** The commit's last record in this topic and partition. */
   readonly endsCommit: boolean
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** The columns of the row in the value, shared by all records of one relation's version. */
-  readonly schema?: Schema
+  readonly schema?: Schema | undefined
   /** Sequence of the source commit that caused this record. Absent: the record's own sequence. */
-  readonly cause?: bigint
+  readonly cause?: bigint | undefined
 }
 
 /** A record in the log. */

@@ -1,0 +1,185 @@
+import type {
+  Assignment,
+  DeadLetters,
+  GroupInfo,
+  Log,
+  LogInfo,
+  Task,
+  TopicInfo,
+} from '../core/log.ts'
+import type { LogRecord, NewRecord } from '../core/record.ts'
+import type { Sink } from '../core/sink.ts'
+import type { Position, Source } from '../core/source.ts'
+import { keepDeadLetters } from './dead-letters.ts'
+import { type Environment, getJson, json, openEnvironment, recordStart } from './environment.ts'
+import { Lanes } from './lanes.ts'
+import { lockDirectory } from './lock.ts'
+import { decodePosition, type Start } from './position.ts'
+import { type OpenCommit, type Readable, visibleEnd } from './readable.ts'
+import { LogReader } from './reader.ts'
+import { LogTask } from './task.ts'
+import { Append, LogWriter } from './writer.ts'
+
+/** Opens the log in `path`, made on first use. Throws `LOG_IN_USE` if another process has it. */
+export async function openEmbeddedLog({ path }: { readonly path: string }): Promise<EmbeddedLog> {
+  const unlock = lockDirectory(path)
+  const environment = openEnvironment(path)
+  const head = getJson<number>(environment.meta, 'head') ?? 1
+  return new EmbeddedLog(environment, recordStart(environment, head), { head, unlock })
+}
+
+interface Opened {
+  readonly head: number
+  readonly unlock: () => void
+}
+
+/** Topics in one directory, read and written by one process. */
+export class EmbeddedLog implements Log, Readable {
+  readonly environment: Environment
+  readonly lanes: Lanes
+  readonly history: readonly Start[]
+  readonly #unlock: () => void
+  readonly #open = new Map<string, OpenCommit>()
+  readonly #groups = new Map<string, Position>()
+  /** The next sequence to give away; those below are given, not all of them durable yet. */
+  #next: number
+  /** Everything below is durable, but for the commits in #open. */
+  #head: number
+  #grown = Promise.withResolvers<void>()
+  /** The commit queued last: they are shown in the order in which they were queued. */
+  #last: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  constructor(environment: Environment, history: readonly Start[], { head, unlock }: Opened) {
+    this.environment = environment
+    this.lanes = new Lanes(environment)
+    this.history = history
+    this.#unlock = unlock
+    this.#next = head
+    this.#head = head
+    for (const { key, value } of environment.open.getRange()) {
+      this.#open.set(key, JSON.parse(value.toString()) as OpenCommit)
+    }
+    for (const { key, value } of environment.groups.getRange()) {
+      this.#groups.set(key, (JSON.parse(value.toString()) as { position: Position }).position)
+    }
+  }
+
+  writer(name: string): Sink<NewRecord> {
+    return new LogWriter(this, name)
+  }
+
+  async *assignments(
+    topics: readonly string[],
+    group: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<Assignment> {
+    const source = this.reader(topics, group)
+    yield { partition: 0, source, task: (name: string): Task => new LogTask(this, name), signal }
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve()
+      else signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  /** Reads the topics in the order of their commits. Without a group nobody remembers how far. */
+  reader(topics: readonly string[], group: string): Source<LogRecord> {
+    return new LogReader(this, topics, group)
+  }
+
+  deadLetters(sink: string): DeadLetters {
+    return keepDeadLetters(this, sink)
+  }
+
+  /**
+   * Makes what `stage` puts durable in one transaction, then shows it to readers. `append` takes
+   * records along; what it says of `complete` decides whether the last commit stays open.
+   */
+  async commit(
+    writer: string,
+    stage: (
+      append: (batches: readonly (readonly NewRecord[])[], complete: boolean) => void,
+    ) => void,
+  ): Promise<void> {
+    const open = this.#open.get(writer)
+    const records = new Append(this, writer, open, this.#next)
+    let left = open
+    const done = this.environment.root.batch(() => {
+      stage((batches, complete) => {
+        for (const batch of batches) records.records(batch)
+        records.put()
+        left = complete ? undefined : this.#leaveOpen(batches, records, open)
+        this.#putOpen(writer, open, left)
+      })
+      this.#next = records.next
+      this.environment.meta.put('head', json(records.next))
+    })
+    const before = this.#last
+    this.#last = done.catch(() => {})
+    await Promise.all([before, done])
+    this.#show(writer, records, left)
+  }
+
+  #leaveOpen(
+    batches: readonly (readonly NewRecord[])[],
+    records: Append,
+    open: OpenCommit | undefined,
+  ): OpenCommit | undefined {
+    return batches.length > 0 ? records.current : open
+  }
+
+  #putOpen(writer: string, before: OpenCommit | undefined, after: OpenCommit | undefined): void {
+    if (after !== undefined) this.environment.open.put(writer, json(after))
+    else if (before !== undefined) this.environment.open.remove(writer)
+  }
+
+  #show(writer: string, records: Append, left: OpenCommit | undefined): void {
+    records.done()
+    if (left === undefined) this.#open.delete(writer)
+    else this.#open.set(writer, left)
+    this.#head = Math.max(this.#head, records.next)
+    const grown = this.#grown
+    this.#grown = Promise.withResolvers()
+    grown.resolve()
+  }
+
+  visible(topics: readonly string[]): number {
+    return visibleEnd(this, this.#open, topics)
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  grown(): Promise<void> {
+    return this.#grown.promise
+  }
+
+  // Not awaited: it only serves status and retention.
+  keepGroup(group: string, position: Position): void {
+    this.#groups.set(group, position)
+    if (!this.#closed) this.environment.groups.put(group, json({ position }))
+  }
+
+  async describe(): Promise<LogInfo> {
+    const topics: TopicInfo[] = []
+    for (const { topic, nextOffset, end, timestamp } of this.lanes.all) {
+      const partitions = [{ start: 0n, end: BigInt(nextOffset) }]
+      topics.push({ topic, partitions, sequence: BigInt(end), timestamp })
+    }
+    const groups: GroupInfo[] = []
+    for (const [group, position] of this.#groups) {
+      const sequence = BigInt(decodePosition(position)?.sequence ?? 0)
+      groups.push({ group, position, sequence })
+    }
+    return { topics, head: BigInt(this.#head), groups }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.environment.root.flushed
+    await this.environment.root.close()
+    this.#unlock()
+  }
+}

@@ -1,0 +1,143 @@
+import type { LogRecord } from '../core/record.ts'
+import type { Batch, Position, Source } from '../core/source.ts'
+import { LaneCursor } from './lane-cursor.ts'
+import { decodePosition, encodePosition, isInHistory, type Place, startOf } from './position.ts'
+import type { Readable } from './readable.ts'
+
+/** A batch ends at the first commit after so many bytes … */
+const batchBytes = 1024 * 1024
+/** … or, inside a giant commit, after so many. */
+const partBytes = 4 * batchBytes
+/** How often the position of a group is written down at the most. */
+const keepEveryMs = 2_000
+
+/** Reads topics of the embedded log, merged in the order of their commits. */
+export class LogReader implements Source<LogRecord> {
+  readonly name: string
+  readonly #log: Readable
+  readonly #topics: readonly string[]
+  #keptAt = 0
+
+  constructor(log: Readable, topics: readonly string[], group: string) {
+    this.#log = log
+    this.#topics = topics
+    this.name = group
+  }
+
+  async knows(position: Position): Promise<boolean> {
+    const place = decodePosition(position)
+    return place !== undefined && isInHistory(this.#log.history, place, this.#log.head)
+  }
+
+  async *read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<LogRecord>> {
+    const start = from === undefined ? undefined : decodePosition(from)
+    let place: Place = start ?? { start: '0', sequence: 0, ordinal: 0 }
+    const merge = new Merge(this.#log, this.#topics, place)
+    const aborted = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    while (!signal.aborted) {
+      const grown = this.#log.grown()
+      const batch = merge.next()
+      if (batch === undefined) {
+        await Promise.race([grown, aborted])
+        continue
+      }
+      place = { ...batch.place, start: startOf(this.#log.history, batch.place.sequence) }
+      yield { records: batch.records, position: encodePosition(place), complete: batch.complete }
+    }
+  }
+
+  ack(position: Position): void {
+    const now = Date.now()
+    if (now - this.#keptAt < keepEveryMs) return
+    this.#keptAt = now
+    this.#log.keepGroup(this.name, position)
+  }
+}
+
+interface Slice {
+  readonly records: LogRecord[]
+  readonly place: Omit<Place, 'start'>
+  readonly complete: boolean
+}
+
+/** Merges the topics' records by (sequence, ordinal). */
+class Merge {
+  readonly #log: Readable
+  readonly #topics: readonly string[]
+  readonly #cursors = new Map<string, LaneCursor>()
+  readonly #from: Place
+
+  constructor(log: Readable, topics: readonly string[], from: Place) {
+    this.#log = log
+    this.#topics = topics
+    this.#from = from
+  }
+
+  /** The next records that are visible now, cut at a commit unless that commit is a giant. */
+  next(): Slice | undefined {
+    const end = this.#log.visible(this.#topics)
+    const cursors = this.#open(end)
+    const records: LogRecord[] = []
+    let bytes = 0
+    for (;;) {
+      const cursor = earliest(cursors, end)
+      const record = cursor?.peek(end)
+      const last = records.at(-1)
+      if (last !== undefined) {
+        const place = cut(last, record, bytes)
+        if (place !== undefined) return { records, ...place }
+      }
+      if (record === undefined) return undefined
+      records.push(record)
+      bytes += (record.value?.length ?? 0) + (record.key?.length ?? 0)
+      cursor!.advance()
+    }
+  }
+
+  /** Topics may come into being while they are read. */
+  #open(end: number): readonly LaneCursor[] {
+    for (const topic of this.#topics) {
+      if (this.#cursors.has(topic)) continue
+      const lane = this.#log.lanes.get(topic)
+      if (lane !== undefined && lane.end > 0 && end > 0) {
+        this.#cursors.set(topic, new LaneCursor(this.#log, lane, this.#from))
+      }
+    }
+    return [...this.#cursors.values()]
+  }
+}
+
+/** Where to end a batch between two records, or `undefined` to go on. */
+function cut(
+  last: LogRecord,
+  next: LogRecord | undefined,
+  bytes: number,
+): Omit<Slice, 'records'> | undefined {
+  if (next !== undefined && bytes < batchBytes) return undefined
+  const sequence = Number(last.sequence)
+  if (next === undefined || next.sequence !== last.sequence) {
+    return { place: { sequence: sequence + 1, ordinal: 0 }, complete: true }
+  }
+  if (bytes < partBytes || next.ordinal === last.ordinal) return undefined
+  return { place: { sequence, ordinal: next.ordinal }, complete: false }
+}
+
+function earliest(cursors: readonly LaneCursor[], end: number): LaneCursor | undefined {
+  if (cursors.length === 1) return cursors[0]
+  let best: LaneCursor | undefined
+  let first: LogRecord | undefined
+  for (const cursor of cursors) {
+    const record = cursor.peek(end)
+    if (record !== undefined && (first === undefined || isBefore(record, first))) {
+      best = cursor
+      first = record
+    }
+  }
+  return best
+}
+
+function isBefore(a: LogRecord, b: LogRecord): boolean {
+  return a.sequence < b.sequence || (a.sequence === b.sequence && a.ordinal < b.ordinal)
+}

@@ -1,0 +1,118 @@
+import type { Database } from 'lmdb'
+import type { Store } from '../core/store.ts'
+
+/**
+ * A task's part of the state database, under writes that are not committed yet. Reads see the writes
+ * on top of what is stored. `queue` hands them to the transaction under way; they stay on top until
+ * `drop`, which the caller calls once that transaction is durable, or has failed.
+ */
+export class StagedStore implements Store {
+  readonly #state: Database<Buffer, Buffer>
+  readonly #prefix: Buffer
+  readonly #staged = new Map<string, Buffer | null>()
+  /** The keys of #staged in order, for scans. */
+  readonly #sorted: string[] = []
+
+  constructor(state: Database<Buffer, Buffer>, task: number) {
+    this.#state = state
+    this.#prefix = Buffer.allocUnsafe(4)
+    this.#prefix.writeUInt32BE(task)
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const staged = this.#staged.get(text(key))
+    if (staged !== undefined) return staged ?? undefined
+    return this.#state.get(this.#full(key))
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#stage(text(key), Buffer.from(value.buffer, value.byteOffset, value.length))
+  }
+
+  delete(key: Uint8Array): void {
+    this.#stage(text(key), null)
+  }
+
+  *scan(prefix: Uint8Array): Generator<readonly [Uint8Array, Uint8Array]> {
+    const first = text(prefix)
+    let at = lowerBound(this.#sorted, first)
+    const staged: [string, Buffer | null][] = []
+    for (let key = this.#sorted[at]; key?.startsWith(first); key = this.#sorted[++at]) {
+      staged.push([key, this.#staged.get(key)!])
+    }
+    let i = 0
+    for (const [key, value] of this.#stored(prefix)) {
+      for (; i < staged.length && staged[i]![0] < key; i++) yield* shown(staged[i]!)
+      if (i < staged.length && staged[i]![0] === key) yield* shown(staged[i++]!)
+      else yield [Buffer.from(key, 'latin1'), value]
+    }
+    for (; i < staged.length; i++) yield* shown(staged[i]!)
+  }
+
+  /** Adds the writes to the LMDB batch that the caller is in. */
+  queue(): void {
+    for (const [key, value] of this.#staged) {
+      const full = this.#full(Buffer.from(key, 'latin1'))
+      if (value === null) this.#state.remove(full)
+      else this.#state.put(full, value)
+    }
+  }
+
+  drop(): void {
+    this.#staged.clear()
+    this.#sorted.length = 0
+  }
+
+  #stage(key: string, value: Buffer | null): void {
+    if (!this.#staged.has(key)) this.#sorted.splice(lowerBound(this.#sorted, key), 0, key)
+    this.#staged.set(key, value)
+  }
+
+  /** In slices, so that no read transaction stays open while the caller works. */
+  *#stored(prefix: Uint8Array): Generator<readonly [string, Buffer]> {
+    let start = this.#full(prefix)
+    const end = successor(start)
+    for (let exclusiveStart = false; ; exclusiveStart = true) {
+      const range = this.#state.getRange({ start, end, exclusiveStart, limit: 256 })
+      const slice = [...range]
+      for (const { key, value } of slice) yield [key.toString('latin1', 4), value]
+      if (slice.length < 256) return
+      start = slice.at(-1)!.key
+    }
+  }
+
+  #full(key: Uint8Array): Buffer {
+    return Buffer.concat([this.#prefix, key])
+  }
+}
+
+function* shown([key, value]: readonly [string, Buffer | null]): Generator<
+  readonly [Uint8Array, Uint8Array]
+> {
+  if (value !== null) yield [Buffer.from(key, 'latin1'), value]
+}
+
+/** Latin-1 keeps the order of bytes, and strings can be keys of a Map. */
+function text(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
+}
+
+/** The first key behind all that start with `prefix`; a task's number keeps it from overflowing. */
+function successor(prefix: Buffer): Buffer {
+  const next = Buffer.from(prefix)
+  let i = next.length - 1
+  while (next[i] === 0xff) i--
+  next[i]!++
+  return next.subarray(0, i + 1)
+}
+
+function lowerBound(sorted: readonly string[], key: string): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
