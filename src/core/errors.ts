@@ -38,6 +38,10 @@ export const errors = {
     kind: 'paused',
     hint: 'Correct the target as the message says; it goes on by itself.',
   },
+  SERVER_ERROR: {
+    kind: 'paused',
+    hint: 'Mend what the server names; it goes on by itself.',
+  },
   WAL_LEVEL: {
     kind: 'fatal',
     hint: "Run `ALTER SYSTEM SET wal_level = 'logical'` and restart the server.",
@@ -59,6 +63,14 @@ export const errors = {
     hint: 'The connector points at another server than before. Correct the URL, or give the connector a new name.',
   },
   TABLE_MISSING: { kind: 'fatal', hint: 'Create the table, or take it out of the configuration.' },
+  TABLE_ADDED: {
+    kind: 'fatal',
+    hint: 'Take the table out of the configuration, or remove the data directory to take a new snapshot of all.',
+  },
+  TOPIC_COLLISION: {
+    kind: 'fatal',
+    hint: 'Rename one of the tables, or read it with a connector of its own prefix.',
+  },
   NO_KEY: {
     kind: 'fatal',
     hint: 'Give the table a primary key, or name the key with `message.key.columns`.',

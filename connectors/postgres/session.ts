@@ -1,0 +1,71 @@
+import { Client } from 'pg'
+import { MillraceError } from '../../src/core/errors.ts'
+import { maskUrl } from '../../src/core/secret.ts'
+
+/**
+ * Settings that change how values look as text. `ALTER ROLE … SET` would otherwise leak into the
+ * records, so they are set on every connection that reads rows.
+ */
+const settings =
+  "SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; " +
+  "SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; " +
+  "SET client_encoding = 'UTF8'; SET statement_timeout = 0; SET lock_timeout = 0"
+
+/** Connects. Throws with the code that says who acts: a person (paused), or nobody (transient). */
+export async function connect(url: string, replication = false): Promise<Client> {
+  const client = new Client({
+    connectionString: url,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    application_name: 'millrace',
+    // `pg` passes it on; its types do not know it.
+    ...(replication && { replication: 'database' }),
+  })
+  client.on('error', () => {}) // The query under way, or the stream, reports it.
+  try {
+    await client.connect()
+    await client.query(settings)
+    return client
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw translate(error, url)
+  }
+}
+
+/** SQLSTATEs of servers that start, stop or are full: nobody has to act. */
+const passing = /^(57P0[123]|53[0-9A-Z]{3}|08[0-9A-Z]{3}|40[0-9A-Z]{3}|55P03|57014)$/
+
+/** What an error of the server means for the connector. */
+export function translate(error: unknown, url: string): MillraceError {
+  if (error instanceof MillraceError) return error
+  const { code = '', message } = error as { code?: string; message: string }
+  const where = maskUrl(url)
+  const fault = (kind: MillraceError['code'], text: string) =>
+    new MillraceError(kind, text, { cause: error })
+  if (code.startsWith('28') || code === '42501') {
+    return fault('ACCESS_DENIED', `Postgres at ${where} refuses access: ${message}.`)
+  }
+  if (code === '3D000') return fault('TARGET_MISCONFIGURED', `At ${where}: ${message}.`)
+  if (code === '55006') return fault('SLOT_IN_USE', `${sentence(message)}.`)
+  if (passing.test(code) || !/^[0-9A-Z]{5}$/.test(code)) {
+    return fault('CONNECTION_LOST', `Postgres at ${where} cannot be reached: ${message || code}.`)
+  }
+  if (/replication slot|requested WAL segment/.test(message)) {
+    return fault('SLOT_LOST', `${sentence(message)}.`)
+  }
+  return fault('SERVER_ERROR', `Postgres at ${where} answers: ${message} (${code}).`)
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** An identifier, quoted. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A literal, for commands of the replication protocol that take no parameters. */
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

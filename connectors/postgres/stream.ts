@@ -1,0 +1,150 @@
+import type { Client } from 'pg'
+import { MillraceError } from '../../src/core/errors.ts'
+import type { Batch } from '../../src/core/source.ts'
+import { ChangeDecoder } from './decoder.ts'
+import type { OpenRecord, Origin } from './envelope-writer.ts'
+import { formatLsn, type Lsn } from './lsn.ts'
+import { MessageStream, readErrorFields } from './message-stream.ts'
+import { acknowledged, type PostgresPosition } from './position.ts'
+import type { Relations } from './relations.ts'
+import { quoteLiteral, quoteName, translate } from './session.ts'
+
+const copyData = 0x64
+const copyBoth = 0x57
+const errorResponse = 0x45
+const xLogData = 0x77
+const keepalive = 0x6b
+
+/** Where the payload of XLogData begins: after its tag, two LSNs and a time. */
+const xLogHeader = 25
+/** An acknowledgement is sent so often, where there is something new to acknowledge … */
+const ackMs = 200
+/** … and so often otherwise; the server drops a reader after wal_sender_timeout, 60 s by default. */
+const aliveMs = 10_000
+/** Idle advances are written down so often, or after so much WAL. */
+const idleMs = 10_000
+const idleBytes = 16n * 1024n * 1024n
+
+export interface Streaming {
+  readonly client: Client
+  readonly url: string
+  readonly publication: string
+  readonly position: PostgresPosition
+  readonly relations: Relations
+  readonly origin: Origin
+  /** What is durable downstream; the server may forget WAL up to there. */
+  readonly acknowledged: () => Lsn
+}
+
+/** Streams every change after the position, without end. */
+export async function* streamChanges(
+  streaming: Streaming,
+  signal: AbortSignal,
+): AsyncGenerator<Batch<OpenRecord>> {
+  const reader = new Reader(streaming)
+  try {
+    while (!signal.aborted) {
+      await reader.decode()
+      const batch = reader.take()
+      if (batch !== undefined) yield batch
+      else await reader.wait(signal)
+    }
+  } finally {
+    reader.close()
+  }
+}
+
+class Reader {
+  readonly #streaming: Streaming
+  readonly #messages: MessageStream
+  readonly #decoder: ChangeDecoder
+  readonly #alive: NodeJS.Timeout
+  #sent: Lsn = 0n
+  #sentAt = 0
+  /** End of WAL as of the last message, while nothing is under way. */
+  #walEnd: Lsn = 0n
+  #idleAt = Date.now()
+
+  constructor(streaming: Streaming) {
+    const { client, position, publication, relations, origin } = streaming
+    this.#streaming = streaming
+    this.#decoder = new ChangeDecoder({ origin, position, relations: relations.known })
+    this.#messages = new MessageStream(client)
+    const slot = quoteName(position.slot)
+    const names = quoteLiteral(quoteName(publication))
+    this.#messages.query(
+      `START_REPLICATION SLOT ${slot} LOGICAL ${formatLsn(acknowledged(position))} ` +
+        `(proto_version '1', publication_names ${names})`,
+    )
+    this.#alive = setInterval(() => this.#acknowledge(false), ackMs)
+  }
+
+  /** Decodes what has arrived, up to a full batch. */
+  async decode(): Promise<void> {
+    const messages = this.#messages
+    while (!this.#decoder.isFull && messages.next()) {
+      const { type, bytes, start } = messages
+      if (type === copyData) {
+        if (bytes[start] === xLogData) {
+          const lsn = bytes.readUInt32BE(start + 1) * 2 ** 32 + bytes.readUInt32BE(start + 5)
+          const relation = this.#decoder.handle(bytes, start + xLogHeader, lsn)
+          if (relation !== undefined) await this.#streaming.relations.define(relation)
+        } else if (bytes[start] === keepalive) this.#keepalive(bytes, start)
+      } else this.#control(type)
+    }
+  }
+
+  take(): Batch<OpenRecord> | undefined {
+    return this.#decoder.take() ?? this.#idle()
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    await this.#messages.more(1_000, signal)
+  }
+
+  close(): void {
+    clearInterval(this.#alive)
+    this.#acknowledge(true)
+    this.#messages.close()
+  }
+
+  // Keepalive: 'k' walEnd:u64 time:i64 replyRequested:u8
+  #keepalive(bytes: Buffer, at: number): void {
+    this.#walEnd = bytes.readBigUInt64BE(at + 1)
+    if (bytes[at + 17] === 1) this.#acknowledge(true)
+  }
+
+  /** On an idle database nothing else would move the slot, and WAL would pile up. */
+  #idle(): Batch<OpenRecord> | undefined {
+    if (!this.#decoder.isIdle) return undefined
+    const ahead = this.#walEnd - acknowledged(this.#decoder.position)
+    const due = Date.now() - this.#idleAt >= idleMs || ahead >= idleBytes
+    if (ahead <= 0n || !due) return undefined
+    this.#idleAt = Date.now()
+    return this.#decoder.idle(this.#walEnd)
+  }
+
+  #control(type: number): void {
+    if (type === copyBoth) return
+    const { bytes, start, end } = this.#messages
+    if (type === errorResponse)
+      throw translate(readErrorFields(bytes, start, end), this.#streaming.url)
+    if (type === 0x63 || type === 0x43) {
+      throw new MillraceError('CONNECTION_LOST', 'The server ended the replication stream.')
+    }
+  }
+
+  // Status: 'r' written:u64 flushed:u64 applied:u64 time:i64 replyNow:u8
+  #acknowledge(now: boolean): void {
+    const lsn = this.#streaming.acknowledged()
+    const due = lsn > this.#sent || Date.now() - this.#sentAt >= aliveMs
+    if (!now && !due) return
+    this.#sent = lsn
+    this.#sentAt = Date.now()
+    const status = Buffer.alloc(34)
+    status.write('r', 0)
+    for (const at of [1, 9, 17]) status.writeBigUInt64BE(lsn, at)
+    status.writeBigInt64BE(BigInt(Date.now() - 946_684_800_000) * 1000n, 25)
+    this.#messages.copyData(status)
+  }
+}

@@ -1,0 +1,2 @@
+/** The version of this package, as records and `millrace version` name it. */
+export const version = '0.1.0'
