@@ -28,43 +28,44 @@ export function columnEncoder(
   typmod: number,
   modes: ValueModes,
 ): ColumnEncoder | null {
-  const encoding = modes.format === 'plain' ? plain(type, typmod) : debezium(type, typmod, modes)
+  const encoding =
+    modes.format === 'plain' ? plain(type, typmod, modes) : debezium(type, typmod, modes)
   if (encoding === null) return null
   const typeName = describeType(type, typmod)
   return { ...encoding, typeName, unavailable: unavailableValue(typeName, encoding, modes) }
 }
 
-function plain(type: TypeInfo, typmod: number): Encoding {
+function plain(type: TypeInfo, typmod: number, modes: ValueModes): Encoding {
   switch (type.kind) {
     case 'base':
-      return plainEncoding(type.name)
+      return plainEncoding(type.name, typmod, modes)
     case 'domain':
-      return plain(type.base, type.typmod)
+      return plain(type.base, type.typmod, modes)
     case 'array':
-      return arrayEncoding(plain(type.element, typmod), type.element.delimiter)
+      return arrayEncoding(plain(type.element, typmod, modes), type.element.delimiter)
     case 'composite':
-      return { kind: 'json', encode: plainComposite(type) }
+      return { kind: 'json', encode: plainComposite(type, modes) }
     case 'range':
-      return { kind: 'json', encode: rangeEncoder(plain(type.subtype, -1).encode) }
+      return { kind: 'json', encode: rangeEncoder(plain(type.subtype, -1, modes).encode) }
     case 'multirange':
-      return plainMultirange(type.range)
+      return plainMultirange(type.range, modes)
     case 'enum':
     case 'pseudo':
       return text
   }
 }
 
-function plainComposite({ fields }: CompositeType): ValueEncoder {
+function plainComposite({ fields }: CompositeType, modes: ValueModes): ValueEncoder {
   const encoders = fields.map(({ name, type, typmod }) => ({
     name,
-    encode: plain(type, typmod).encode,
+    encode: plain(type, typmod, modes).encode,
   }))
   return compositeEncoder(encoders, encodeText)
 }
 
-function plainMultirange(range: TypeInfo): Encoding {
+function plainMultirange(range: TypeInfo, modes: ValueModes): Encoding {
   if (range.kind !== 'range') return text
-  const { encode } = plain(range.subtype, -1)
+  const { encode } = plain(range.subtype, -1, modes)
   return { kind: 'array', element: 'json', encode: multirangeEncoder(encode) }
 }
 

@@ -68,7 +68,9 @@ function summarize(drains: readonly Run[], sources: readonly Run[]): Report {
   const rates = (runs: readonly Run[]) => runs.map(({ result }) => result.rowsPerSecond!)
   const ratios = rates(sources).map((rate, i) => rate / rates(drains)[i]!)
   console.log(`source ${spread(rates(sources))} rows/s, drain ${spread(rates(drains))} rows/s`)
-  console.log(`ratio ${spread(ratios)}, mapped pages ${round(Math.max(...sources.map((r) => r.peakMappedMb)))} MB`)
+  console.log(
+    `ratio ${spread(ratios)}, mapped pages ${round(Math.max(...sources.map((r) => r.peakMappedMb)))} MB`,
+  )
   return {
     bench: 'source',
     figure: median(rates(sources)),

@@ -1,8 +1,12 @@
-/** How values look in JSON: Debezium's option values, and the format that sets their defaults. */
+/**
+ * How values look in JSON: a format, which has defaults for all else, and Debezium's options, which
+ * mean the same in both formats; but where `plain` has ISO 8601 or exact digits of its own, a mode
+ * that asks for a string means those.
+ */
 export interface ValueModes {
   /**
-   * `plain`: exact, ISO 8601 and nested; only `unavailable` of the other modes matters.
-   * `debezium`: what Debezium's JSON converter prints without schemas, in the modes below.
+   * `plain`: exact, ISO 8601 and nested. `debezium`: what Debezium's JSON converter prints without
+   * schemas.
    */
   readonly format: 'debezium' | 'plain'
   readonly decimal: 'precise' | 'string' | 'double'
@@ -18,7 +22,7 @@ export interface ValueModes {
   readonly hstore: 'json' | 'map'
   readonly interval: 'numeric' | 'string'
   readonly moneyFractionDigits: number
-  /** Whether columns of types that Debezium does not know appear, as their text in bytes. */
+  /** Of `debezium`: whether columns of unknown types appear, as their text in bytes. */
   readonly includeUnknown: boolean
   /** Stands for an unchanged value that the server did not send; `hex:` before bytes in hex. */
   readonly unavailable: string
@@ -38,4 +42,14 @@ export const debeziumModes: ValueModes = {
 }
 
 /** Exact numbers, ISO 8601 times, nested JSON. */
-export const plainModes: ValueModes = { ...debeziumModes, format: 'plain' }
+export const plainModes: ValueModes = {
+  format: 'plain',
+  decimal: 'string',
+  timePrecision: 'isostring',
+  binary: 'bytes',
+  hstore: 'map',
+  interval: 'string',
+  moneyFractionDigits: 2,
+  includeUnknown: true,
+  unavailable: '__debezium_unavailable_value',
+}

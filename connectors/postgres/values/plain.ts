@@ -1,11 +1,13 @@
 import { encodeNumberVector } from './arrays.ts'
 import { byteaEncoder } from './binary.ts'
+import { debeziumEncoding } from './debezium.ts'
 import { encodeDecimal } from './decimal.ts'
 import type { Encoding } from './encoder.ts'
 import { encodeCircle, encodeLine, encodePath, encodePoint, encodePoints } from './geometry.ts'
 import { encodeHstore } from './hstore.ts'
 import { encodeInterval } from './interval.ts'
 import { encodeJson } from './json.ts'
+import type { ValueModes } from './modes.ts'
 import { encodeMoney } from './money.ts'
 import { encodeBoolean, encodeFloat, encodeInteger } from './numbers.ts'
 import { encodePostgis } from './postgis.ts'
@@ -20,8 +22,33 @@ import { encodeBareText, encodeText } from './text.ts'
 import { encodeSparseVector } from './vector.ts'
 
 /** millrace's own look of a base type; a type that is not listed is its text in a string. */
-export function plainEncoding(typeName: string): Encoding {
-  return encodings.get(typeName) ?? text
+export function plainEncoding(typeName: string, typmod: number, modes: ValueModes): Encoding {
+  const other = isOtherwise(typeName, modes) ? debeziumEncoding(typeName, typmod, modes) : null
+  return other ?? encodings.get(typeName) ?? text
+}
+
+/** Whether a mode asks for another look than that of the format. */
+function isOtherwise(typeName: string, modes: ValueModes): boolean {
+  switch (typeName) {
+    case 'numeric':
+      return modes.decimal !== 'string'
+    case 'money':
+      return modes.decimal !== 'string' || modes.moneyFractionDigits !== 2
+    case 'date':
+    case 'time':
+    case 'timetz':
+    case 'timestamp':
+    case 'timestamptz':
+      return modes.timePrecision !== 'isostring'
+    case 'interval':
+      return modes.interval !== 'string'
+    case 'bytea':
+      return modes.binary !== 'bytes'
+    case 'hstore':
+      return modes.hstore !== 'map'
+    default:
+      return false
+  }
 }
 
 const text: Encoding = { kind: 'string', encode: encodeText }

@@ -16,24 +16,22 @@ export function unavailableValue(
   return Buffer.from(shape())
 
   function shape(): string {
-    if (kind === 'bytes') return JSON.stringify(binary())
-    if (typeName.endsWith('hstore') && modes.format === 'debezium') {
+    if (kind === 'bytes' || typeName === 'bytea') return JSON.stringify(binary())
+    if (typeName.endsWith('hstore')) {
       const object = `{${text}:${text}}`
       return modes.hstore === 'map' ? object : JSON.stringify(object)
     }
     if (kind !== 'array') return text
     if (typeName === 'uuid[]') return JSON.stringify([nameUuid(bytes)])
     if (element === 'number' || element === 'int8') return JSON.stringify([...bytes])
-    return element === 'bytes' ? JSON.stringify([binary()]) : `[${text}]`
+    return element === 'bytes' || typeName === 'bytea[]' ? JSON.stringify([binary()]) : `[${text}]`
   }
 
   function binary(): string {
     const url = modes.binary === 'base64-url-safe'
     const safe = (base64: string) =>
       url ? base64.replaceAll('+', '-').replaceAll('/', '_') : base64
-    return modes.format === 'debezium' && modes.binary === 'hex'
-      ? bytes.toString('hex')
-      : safe(bytes.toString('base64'))
+    return modes.binary === 'hex' ? bytes.toString('hex') : safe(bytes.toString('base64'))
   }
 }
 

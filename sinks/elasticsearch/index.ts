@@ -1,0 +1,12 @@
+import type { SinkPlugin } from '../../src/core/plugin.ts'
+import { check } from './check.ts'
+import { type ElasticsearchOptions, elasticsearchOptions } from './options.ts'
+import { ElasticsearchSink } from './sink.ts'
+
+/** Documents in Elasticsearch or OpenSearch, one per key. */
+export const elasticsearch: SinkPlugin<ElasticsearchOptions> = {
+  type: 'elasticsearch',
+  options: elasticsearchOptions,
+  check,
+  open: (options, context) => new ElasticsearchSink(options, context),
+}

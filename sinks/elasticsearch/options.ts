@@ -1,0 +1,78 @@
+import { z } from 'zod'
+import { idTemplateOption } from '../../src/core/document-id.ts'
+import { secret, secrets } from '../../src/core/secret.ts'
+
+const url = z
+  .url({ protocol: /^https?$/ })
+  .register(secrets, { secret: true })
+  .describe('Address of a node, such as http://localhost:9200; may hold user and password.')
+
+const auth = z
+  .union([
+    z.strictObject({ apiKey: secret('API key, as `id:key` in base64.') }),
+    z.strictObject({
+      username: z.string().min(1).describe('User name.'),
+      password: secret('Password.'),
+    }),
+    z.strictObject({ bearer: secret('Bearer token.') }),
+  ])
+  .describe('How to sign in: `apiKey`, `username` and `password`, or `bearer`.')
+
+const tls = z.strictObject({
+  ca: z.string().min(1).optional().describe('File with the certificate authority, as PEM.'),
+  caFingerprint: z
+    .string()
+    .regex(/^([0-9a-f]{2}:?){32}$/i, 'must be a SHA-256 fingerprint: 64 hexadecimal digits')
+    .optional()
+    .describe('SHA-256 fingerprint of the certificate authority, as Elasticsearch prints it.'),
+  insecure: z.boolean().default(false).describe('Accept any certificate. For trials only.'),
+})
+
+/** Lower case and free of what Elasticsearch forbids in the name of an index. */
+const indexName = z
+  .string()
+  .regex(/^[^-_+.\s\\/*?"<>|,#:A-Z][^\s\\/*?"<>|,#:A-Z]{0,254}$/, 'is not the name of an index')
+
+/** Any JSON object: handed to the server as it is. */
+const json = z.record(z.string(), z.json())
+
+export const elasticsearchOptions = z.strictObject({
+  url: z
+    .union([url, z.array(url).min(1)])
+    .describe('Address of the cluster, or a list of its nodes: the next one is used if one fails.'),
+  index: indexName
+    .optional()
+    .describe('Index to write. Default: the name of the view or table it reads.'),
+  id: idTemplateOption(
+    'Id of a document, from columns of the key, such as `{id}`. Default: the key.',
+  ).optional(),
+  auth: auth.optional(),
+  tls: tls.optional().describe('For addresses with https.'),
+  mapping: json
+    .optional()
+    .describe('Mapping of fields, as `properties` in Elasticsearch; goes before a generated one.'),
+  dynamic: z
+    .union([z.boolean(), z.enum(['strict', 'runtime'])])
+    .default(true)
+    .describe('What becomes of fields without a mapping, as `dynamic` in Elasticsearch.'),
+  settings: json
+    .default({})
+    .describe('Settings of the index when it is created, such as `number_of_shards`.'),
+  gcDeletes: z
+    .string()
+    .regex(/^\d+(ms|s|m|h|d)$/, 'must be a time such as 1h')
+    .default('1h')
+    .describe('How long a delete is remembered, so that no older write revives its document.'),
+  batchBytes: z.int().min(1024).max(100_000_000).default(5_000_000).describe('Largest request.'),
+  batchDocuments: z.int().min(1).max(100_000).default(1_000).describe('Most documents a request.'),
+  inFlight: z.int().min(1).max(32).default(2).describe('Requests at the same time.'),
+  requestTimeoutMs: z
+    .int()
+    .min(100)
+    .default(90_000)
+    .describe('How long to wait for an answer. The server itself waits a minute for a shard.'),
+})
+
+export type ElasticsearchOptions = z.infer<typeof elasticsearchOptions>
+export type TlsOptions = z.infer<typeof tls>
+export type AuthOptions = z.infer<typeof auth>

@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto'
+import { MillraceError } from '../../src/core/errors.ts'
+import type { Finding } from '../../src/core/plugin.ts'
+import { maskUrl } from '../../src/core/secret.ts'
+import { RedisClient } from './client.ts'
+import { keyTemplate, stampKey } from './keys.ts'
+import type { RedisOptions } from './options.ts'
+import { probeScript } from './scripts.ts'
+import { readInfo, type ServerInfo } from './server-info.ts'
+
+/** Whether the server answers, is one that we can write to, keeps what it is given, and lets us. */
+export async function* check(options: RedisOptions): AsyncGenerator<Finding> {
+  const client = new RedisClient(options, 'millrace/check')
+  try {
+    await client.connect()
+    const info = readInfo(String(await client.command('INFO')))
+    yield { level: 'ok', what: `${info.product} ${info.version} at ${maskUrl(options.url)}` }
+    yield* judge(info)
+    await probe(client, options)
+    yield { level: 'ok', what: 'the user may run scripts on the keys of this sink' }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    yield { level: 'error', what: error.message, hint: error.hint }
+  } finally {
+    await client.close()
+  }
+}
+
+/** What a server's own words say against it. */
+export function* judge(info: ServerInfo): Generator<Finding> {
+  const { product, version, isCluster, isReplica, evictionPolicy } = info
+  if (product === 'Redis' && Number.parseInt(version, 10) < 7) {
+    const hint = 'Use Redis 7 or later, or Valkey.'
+    yield { level: 'warning', what: `Redis ${version} is older than what is tested`, hint }
+  }
+  if (isCluster) {
+    yield { level: 'error', what: 'the server is part of a cluster', hint: 'Name a single server.' }
+  }
+  if (isReplica) {
+    yield { level: 'error', what: 'the server is a replica', hint: 'Name the primary.' }
+  }
+  if (evictionPolicy?.startsWith('allkeys') || evictionPolicy?.startsWith('volatile')) {
+    const what = `maxmemory-policy is ${evictionPolicy}: documents and versions may be evicted`
+    const hint = 'Set it to noeviction, or let applications read evicted documents elsewhere.'
+    yield { level: 'warning', what, hint }
+  }
+}
+
+/** Runs what the sink runs, on keys that do not exist. */
+async function probe(client: RedisClient, { key }: RedisOptions): Promise<void> {
+  const prefix = key === undefined ? 'millrace.check:' : keyTemplate(key).prefix
+  const absent = `${prefix}${randomUUID()}`
+  await client.run(probeScript, [absent, stampKey(absent)], [])
+  await client.command('SCAN', '0', 'MATCH', absent, 'COUNT', '1')
+}

@@ -1,0 +1,12 @@
+import type { SinkPlugin } from '../../src/core/plugin.ts'
+import { check } from './check.ts'
+import { options, type SqliteOptions } from './options.ts'
+import { SqliteSink } from './sink.ts'
+
+/** A table of JSON documents in a SQLite file, with indexed columns and full-text search. */
+export const sqlite: SinkPlugin<SqliteOptions> = {
+  type: 'sqlite',
+  options,
+  check,
+  open: (options, context) => new SqliteSink(options, context),
+}

@@ -1,0 +1,132 @@
+import { describeError, MillraceError } from '../../core/errors.ts'
+import { type EmbeddedLog, openEmbeddedLog } from '../../log/embedded.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { serveControl } from '../control.ts'
+import { type ExitCode, exitCodes, listenForStop } from '../exit.ts'
+import { type Fault, showFault } from '../fault.ts'
+import type { Mask } from '../mask.ts'
+import { openParts } from '../parts.ts'
+import { type Parts, run } from '../pipeline.ts'
+import { type Registry, registry } from '../registry.ts'
+import { type Status, statusOf } from '../status.ts'
+import { tap } from '../tap.ts'
+import { openTerminal, type Terminal } from '../terminal.ts'
+import { loadViews } from '../views.ts'
+import { narrate, untilNothingIsLeft } from '../watch.ts'
+
+export interface RunOptions {
+  /** How long the parts may take to come to an end after the first signal. */
+  readonly drainMs?: number
+  readonly registry?: Registry
+  /** For tests that put something of their own between two parts. */
+  readonly change?: (parts: Parts) => Parts
+}
+
+/** `millrace run FILE`: runs a pipeline until it is asked to end, or has nothing left to do. */
+export async function runCommand(file: string, options: RunOptions = {}): Promise<ExitCode> {
+  const loaded = loadConfig(file, options.registry ?? registry, process.env)
+  const terminal = openTerminal(loaded.mask)
+  if (!loaded.ok) return invalid(loaded.faults, terminal)
+  const { config, mask } = loaded
+  crashCleanly(terminal)
+  const views = await loadViews(config)
+  if (!views.ok) return invalid(views.faults, terminal)
+  let log: EmbeddedLog
+  try {
+    log = await openEmbeddedLog({ path: config.log.path })
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    terminal.note(describeError(error))
+    return exitCodes.failed
+  }
+  const say = (name: string, line: string) => terminal.note(`${name}: ${line}`)
+  const parts = openParts(config, { log, topology: views.topology, say })
+  const changed = options.change?.(parts) ?? parts
+  return await runParts(changed, log, {
+    config,
+    mask,
+    terminal,
+    drainMs: options.drainMs ?? 30_000,
+  })
+}
+
+interface Running {
+  readonly config: Config
+  readonly mask: Mask
+  readonly terminal: Terminal
+  readonly drainMs: number
+}
+
+async function runParts(
+  parts: Parts,
+  log: EmbeddedLog,
+  { config, mask, terminal, drainMs }: Running,
+): Promise<ExitCode> {
+  const { path } = config.log
+  const startedAt = new Date()
+  const status = () => statusOf(parts, { startedAt, path, mask })
+  const stop = listenForStop(drainMs, (signal) =>
+    terminal.note(`${signal}: finishing what is under way; once more to stop at once`),
+  )
+  const ended = new AbortController()
+  const control = await serveControl(path, (asked, signal) =>
+    asked.ask === 'tap' ? tap(log, asked, signal) : once(status),
+  )
+  for (const line of summary(config)) terminal.note(line)
+  const telling = narrate(parts, status, terminal, ended.signal)
+  const end = untilNothingIsLeft(parts, status, ended.signal).then(() => ended.abort())
+  const running = run(parts, AbortSignal.any([stop.signal, ended.signal])).then(async () => {
+    ended.abort()
+    await Promise.all([telling, end, control()])
+    await log.close()
+    return stop.signal.aborted ? exitCodes.ok : exitCodes.failed
+  })
+  const code = await Promise.race([running, stop.forced]).catch((error) => crash(error, terminal))
+  stop.release()
+  terminal.note(farewell(code, stop.signal.aborted))
+  return code
+}
+
+function farewell(code: ExitCode, asked: boolean): string {
+  if (code === exitCodes.ok) return 'stopped: everything under way is finished'
+  if (asked) return 'stopped at once: what was under way is done again at the next start'
+  return 'ended: no connector is left running'
+}
+
+async function* once(status: () => Promise<Status>): AsyncGenerator<Status> {
+  yield await status()
+}
+
+function invalid(faults: readonly Fault[], terminal: Terminal): ExitCode {
+  for (const fault of faults) terminal.note(showFault(fault))
+  terminal.note(faults.length === 1 ? '1 fault' : `${faults.length} faults`)
+  return exitCodes.invalid
+}
+
+/** Names only: no option of any part, as those may be secret. */
+function summary({ name, log, connectors, views, sinks }: Config): readonly string[] {
+  return [
+    `${name}: process ${process.pid}, data in ${log.path}`,
+    ...connectors.map(({ name, plugin }) => `  connector ${name} (${plugin.type})`),
+    ...views.map(({ name }) => `  view ${name}`),
+    ...sinks.map(({ name, plugin, from }) => {
+      return `  sink ${name} (${plugin.type}) from ${from.map(({ topic }) => topic).join(', ')}`
+    }),
+  ]
+}
+
+/** A bug ends the process: whoever supervises it starts it again, from what is durable. */
+function crashCleanly(terminal: Terminal): void {
+  process.on('uncaughtException', (error) => process.exit(crash(error, terminal)))
+}
+
+function crash(error: unknown, terminal: Terminal): ExitCode {
+  terminal.note(stackOf(error))
+  return exitCodes.failed
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`
+  return `${error.stack ?? error.message}${cause}`
+}

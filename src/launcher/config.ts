@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import type { ConnectorPlugin, SinkPlugin } from '../core/plugin.ts'
+import { crossCheck } from './cross-check.ts'
+import { Draft } from './draft.ts'
+import type { Fault, Place } from './fault.ts'
+import type { Environment } from './interpolate.ts'
+import { Mask } from './mask.ts'
+import { readParts } from './part-options.ts'
+import type { Registry } from './registry.ts'
+
+/** A whole pipeline as configured: checked, complete with defaults, deeply frozen. */
+export interface Config {
+  readonly name: string
+  readonly log: { readonly type: 'embedded'; readonly path: string }
+  readonly connectors: readonly ConnectorConfig[]
+  readonly views: readonly ViewConfig[]
+  readonly sinks: readonly SinkConfig[]
+  /** The topics that the connectors write, unless patterns leave that open. */
+  readonly topics: readonly string[] | undefined
+}
+
+export interface ConnectorConfig {
+  readonly name: string
+  readonly plugin: ConnectorPlugin<unknown>
+  readonly options: unknown
+}
+
+export interface ViewConfig {
+  readonly name: string
+  /** Absolute path of the module. */
+  readonly module: string
+  /** What to take from it, if it is said. */
+  readonly export: string | undefined
+  readonly place: Place
+}
+
+export interface SinkConfig {
+  readonly name: string
+  readonly plugin: SinkPlugin<unknown>
+  readonly options: unknown
+  readonly from: readonly From[]
+}
+
+/** What a sink reads: a view's topic, or a topic that a connector writes. */
+export type From =
+  | { readonly kind: 'view'; readonly view: string; readonly topic: string }
+  | { readonly kind: 'topic'; readonly topic: string }
+
+export type Loaded =
+  | { readonly ok: true; readonly config: Config; readonly mask: Mask }
+  | { readonly ok: false; readonly faults: readonly Fault[]; readonly mask: Mask }
+
+/** Reads a configuration file. All its faults are found at once. */
+export function loadConfig(file: string, registry: Registry, environment: Environment): Loaded {
+  const mask = new Mask([...registry.connectors, ...registry.sinks].map(({ type }) => type))
+  const text = readText(file)
+  if (text instanceof Error) return { ok: false, faults: [unreadable(file, text)], mask }
+  const draft = new Draft(text, { file, environment, mask })
+  const config = draft.readable ? compose(draft, registry, dirname(resolve(file))) : undefined
+  const { faults } = draft
+  if (config === undefined || faults.length > 0) return { ok: false, faults, mask }
+  return { ok: true, config: freeze(config), mask }
+}
+
+/** The data directory of a configuration, whatever else is wrong with it, or why there is none. */
+export function readLogPath(file: string, environment: Environment): string | readonly Fault[] {
+  const text = readText(file)
+  if (text instanceof Error) return [unreadable(file, text)]
+  const draft = new Draft(text, { file, environment, mask: new Mask() })
+  if (!draft.readable) return draft.faults
+  const name = draft.parse(frame.shape.name, ['name'])
+  const log = draft.parse(frame.shape.log, ['log'])
+  if (name === undefined || log === undefined) return draft.faults
+  return resolve(dirname(resolve(file)), log.path ?? `data/${name}`)
+}
+
+const partName = /^[a-z0-9_-]+$/
+const nameRule = 'must be made of a-z, 0-9, - and _'
+
+const frame = z.strictObject({
+  name: z
+    .string()
+    .regex(partName)
+    .describe('The name of the pipeline: part of every name it makes.'),
+  log: z
+    .strictObject({
+      type: z.literal('embedded').default('embedded').describe('A directory; no server.'),
+      path: z.string().min(1).optional().describe('The data directory; ./data/<name> by default.'),
+    })
+    .prefault({}),
+  connectors: z.record(z.string(), z.unknown()).describe('Where changes come from, by name.'),
+  views: z.record(z.string(), z.unknown()).prefault({}).describe('What is made of them, by name.'),
+  sinks: z.record(z.string(), z.unknown()).prefault({}).describe('Where changes go, by name.'),
+})
+
+const view = z.strictObject({
+  module: z.string().min(1).describe('The file that exports the view.'),
+  export: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Its name there; by default that of the view, or the only view there is.'),
+})
+
+function compose(draft: Draft, registry: Registry, directory: string): Config | undefined {
+  const top = draft.parse(frame, [])
+  checkNames(draft)
+  const connectors = readParts(draft, directory, {
+    section: 'connectors',
+    plugins: registry.connectors,
+  })
+  const sinks = readParts(draft, directory, { section: 'sinks', plugins: registry.sinks })
+  const views = draft.names(['views']).map((name): ViewConfig => {
+    const found = draft.parse(view, ['views', name])
+    const module = resolve(directory, found?.module ?? '')
+    const place = draft.place(['views', name])
+    return { name, module, export: found?.export, place }
+  })
+  const name = top?.name ?? String(draft.at(['name']))
+  const linked = crossCheck(draft, { name, connectors, views, sinks })
+  if (top === undefined) return undefined
+  const log = { ...top.log, path: resolve(directory, top.log.path ?? `data/${name}`) }
+  return { name, log, connectors, views, ...linked }
+}
+
+function checkNames(draft: Draft): void {
+  for (const section of ['connectors', 'views', 'sinks']) {
+    for (const name of draft.names([section])) {
+      if (!partName.test(name)) draft.report([section, name], `${nameRule}`, 'name')
+    }
+  }
+  const connectors = draft.at(['connectors'])
+  if (connectors !== undefined && draft.names(['connectors']).length === 0)
+    draft.report(['connectors'], 'must name at least one connector', 'name')
+}
+
+function readText(file: string): string | Error {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    return error as Error
+  }
+}
+
+function unreadable(file: string, { message }: Error): Fault {
+  return { file, line: 1, column: 1, path: '', what: `cannot be read: ${message.split(',')[0]}` }
+}
+
+function freeze<T>(value: T): T {
+  if (!isPlain(value) || Object.isFrozen(value)) return value
+  for (const inner of Object.values(value)) freeze(inner)
+  return Object.freeze(value)
+}
+
+/** Plugins hold schemas, which are not ours to freeze. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return true
+  return !('open' in value) && Object.getPrototypeOf(value) === Object.prototype
+}

@@ -1,0 +1,5 @@
+import { runArguments } from './arguments.ts'
+
+/** Ends the process only when everything that was printed is out. */
+process.exitCode = await runArguments(process.argv.slice(2))
+process.exit()

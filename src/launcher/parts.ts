@@ -1,0 +1,86 @@
+import type { Log } from '../core/log.ts'
+import { Meter } from '../core/meter.ts'
+import { version } from '../core/version.ts'
+import type { Topology } from '../streams/topology.ts'
+import { ViewTask } from '../streams/view-task.ts'
+import type { Config, From, SinkConfig } from './config.ts'
+import type { ConnectorPart, Parts, SinkPart, ViewsPart } from './pipeline.ts'
+import { Progress } from './progress.ts'
+import { readsTable, tableName } from './views.ts'
+
+export interface PartsOptions {
+  readonly log: Log
+  readonly topology: Topology
+  /** Takes what a part has to say, with the part's name. */
+  readonly say: (name: string, line: string) => void
+}
+
+/** Makes the parts of a pipeline. Nothing connects before it runs. */
+export function openParts(config: Config, options: PartsOptions): Parts {
+  const { log, topology } = options
+  return {
+    pipeline: config.name,
+    log,
+    connectors: config.connectors.map((connector) => openConnector(config, connector, options)),
+    views: topology.views.length === 0 ? undefined : openViews(config, options),
+    sinks: config.sinks.flatMap((sink) =>
+      sink.from.map((from) => openSink(config, sink, from, options)),
+    ),
+  }
+}
+
+function openConnector(
+  { name: pipeline }: Config,
+  { name, plugin, options }: Config['connectors'][number],
+  { say }: PartsOptions,
+): ConnectorPart {
+  const context = { pipeline, name, say: (line: string) => say(name, line) }
+  return { name, connector: plugin.open(options, context), meter: new Meter() }
+}
+
+function openViews({ name: pipeline }: Config, { log, topology, say }: PartsOptions): ViewsPart {
+  const ends = async (topics: readonly string[]) => {
+    const info = await log.describe()
+    const known = info.topics.filter(({ topic }) => topics.includes(topic))
+    return new Map(known.map(({ topic, partitions }) => [topic, partitions[0]?.end ?? 0n]))
+  }
+  const onProgress = (phase: string) => {
+    if (phase === 'building') say('views', 'building from the log')
+  }
+  return {
+    name: 'views',
+    topics: topology.topics,
+    group: `${pipeline}.views`,
+    meter: new Meter(),
+    progress: new Progress(),
+    open: (task) => new ViewTask({ topology, task, release: version, ends, onProgress }),
+  }
+}
+
+function openSink(
+  { name: pipeline }: Config,
+  sink: SinkConfig,
+  from: From,
+  { topology, say }: PartsOptions,
+): SinkPart {
+  const { plugin, options } = sink
+  const name = sink.from.length === 1 ? sink.name : `${sink.name}/${from.topic}`
+  return {
+    name,
+    topics: [topicToRead(sink, from, topology)],
+    group: `${pipeline}.${sink.name}.${from.topic}`,
+    meter: new Meter(),
+    progress: new Progress(),
+    open: (partition) => {
+      const { topic } = from
+      const context = { pipeline, name: sink.name, topic, partition }
+      return plugin.open(options, { ...context, say: (line) => say(name, line) })
+    },
+  }
+}
+
+/** A table's rows come from the view that keeps it; the sink still goes by the name of the topic. */
+function topicToRead(sink: SinkConfig, from: From, topology: Topology): string {
+  if (from.kind === 'view' || !readsTable(sink)) return from.topic
+  return topology.views.find(({ name }) => name === tableName(from.topic))?.topic ?? from.topic
+}

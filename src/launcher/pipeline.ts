@@ -1,0 +1,124 @@
+import { kindOf } from '../core/errors.ts'
+import type { Assignment, Log, Task } from '../core/log.ts'
+import type { Meter } from '../core/meter.ts'
+import type { Connector } from '../core/plugin.ts'
+import { pump } from '../core/pump.ts'
+import type { LogRecord } from '../core/record.ts'
+import type { Sink } from '../core/sink.ts'
+import { supervise } from '../core/supervise.ts'
+import type { Progress } from './progress.ts'
+
+/** A pipeline ready to run. It is plain data: a test may put something of its own between two parts. */
+export interface Parts {
+  readonly pipeline: string
+  readonly log: Log
+  readonly connectors: readonly ConnectorPart[]
+  readonly views: ViewsPart | undefined
+  readonly sinks: readonly SinkPart[]
+}
+
+interface Part {
+  readonly name: string
+  readonly meter: Meter
+}
+
+export interface ConnectorPart extends Part {
+  readonly connector: Connector
+}
+
+/** Reads topics of the log on behalf of a group. */
+interface Reading extends Part {
+  readonly topics: readonly string[]
+  readonly group: string
+  readonly progress: Progress
+}
+
+/** All views: one task, so that a view over a view and a table sees one moment. */
+export interface ViewsPart extends Reading {
+  readonly open: (task: Task) => Sink<LogRecord>
+}
+
+export interface SinkPart extends Reading {
+  readonly open: (partition: number) => Sink<LogRecord>
+}
+
+/**
+ * Everything the program does: each part runs on its own, and they meet only in the log.
+ *
+ * Resolves when all parts have ended: after `signal` aborted, or one by one as they failed; their
+ * meters say why. Rejects at once if a part fails for a reason that has no name, which is a bug.
+ */
+export async function run(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { log, connectors, views, sinks } = parts
+  await Promise.all([
+    ...connectors.map((part) => alone(part, connect(parts, part, signal))),
+    ...(views === undefined ? [] : [alone(views, view(parts, views, signal))]),
+    ...sinks.map((part) => alone(part, deliver(log, part, signal))),
+  ])
+}
+
+function connect({ log, pipeline }: Parts, part: ConnectorPart, signal: AbortSignal) {
+  const { connector: source, name, meter } = part
+  const sink = log.writer(`${pipeline}.${name}`)
+  const pipe = { source, sink, deadLetters: nothingRefused, meter }
+  return supervise((signal) => pump(pipe, signal), meter, signal)
+}
+
+function view({ log, pipeline }: Parts, part: ViewsPart, signal: AbortSignal) {
+  const { group, progress, meter } = part
+  const deadLetters = log.deadLetters(`${pipeline}.views`)
+  return eachAssignment(log, part, signal, async ({ source, task, signal }) => {
+    const pipe = {
+      source: progress.follow(source, meter),
+      sink: part.open(task(group)),
+      deadLetters,
+      meter,
+    }
+    await supervise((signal) => pump(pipe, signal), meter, signal).finally(() => pipe.sink.close())
+  })
+}
+
+function deliver(log: Log, part: SinkPart, signal: AbortSignal) {
+  const { group, progress, meter } = part
+  const deadLetters = log.deadLetters(group)
+  return eachAssignment(log, part, signal, async ({ source, partition, signal }) => {
+    const pipe = {
+      source: progress.follow(source, meter),
+      sink: part.open(partition),
+      deadLetters,
+      meter,
+    }
+    await supervise((signal) => pump(pipe, signal), meter, signal).finally(() => pipe.sink.close())
+  })
+}
+
+/** Works on every assignment as it comes. The first that fails ends the others. */
+async function eachAssignment(
+  log: Log,
+  { topics, group }: Reading,
+  signal: AbortSignal,
+  work: (assignment: Assignment) => Promise<void>,
+): Promise<void> {
+  const failed = new AbortController()
+  const working: Promise<void>[] = []
+  const either = AbortSignal.any([signal, failed.signal])
+  for await (const assignment of log.assignments(topics, group, either)) {
+    const done = work(assignment)
+    done.catch(() => failed.abort())
+    working.push(done)
+  }
+  await Promise.all(working)
+}
+
+/** A failure with a name stops its own part only: the meter says why. */
+async function alone({ name }: Part, task: Promise<void>): Promise<void> {
+  try {
+    await task
+  } catch (error) {
+    if (kindOf(error) === 'bug') throw new Error(`${name} met a bug`, { cause: error })
+  }
+}
+
+async function nothingRefused(): Promise<void> {
+  throw new Error('the log refuses nothing')
+}

@@ -1,0 +1,113 @@
+import type { Log } from '../core/log.ts'
+import type { Meter } from '../core/meter.ts'
+import type { Mask } from './mask.ts'
+import type { ConnectorPart, Parts, SinkPart, ViewsPart } from './pipeline.ts'
+
+/** How a pipeline is doing: what `millrace status --json` prints. */
+export interface Status {
+  readonly v: 1
+  readonly pipeline: string
+  readonly pid: number
+  readonly startedAt: string
+  readonly log: { readonly path: string; readonly topics: number; readonly records: number }
+  readonly parts: readonly PartStatus[]
+}
+
+export interface PartStatus {
+  readonly kind: 'connector' | 'views' | 'sink'
+  readonly name: string
+  readonly state: Meter['state']
+  /** Why it is not running, with the hint that says what to do. */
+  readonly reason: string | null
+  readonly topics: readonly string[]
+  readonly records: number
+  readonly applied: number
+  readonly stale: number
+  readonly coalesced: number
+  readonly filtered: number
+  readonly dead: number
+  readonly retries: number
+  readonly lag: {
+    readonly bytes: number | null
+    readonly seconds: number | null
+    readonly records: number | null
+  }
+  /** Connectors only. */
+  readonly phase?: string
+  readonly retainedBytes?: number | null
+  readonly detail?: Readonly<Record<string, string | number>>
+}
+
+export interface Origin {
+  readonly startedAt: Date
+  readonly path: string
+  readonly mask: Mask
+}
+
+export async function statusOf(
+  { pipeline, log, connectors, views, sinks }: Parts,
+  { startedAt, path, mask }: Origin,
+): Promise<Status> {
+  const info = await log.describe()
+  const ends = info.topics.flatMap(({ partitions }) => partitions)
+  const parts = [
+    ...connectors.map(connectorStatus),
+    ...(views === undefined ? [] : [readerStatus('views', views, info)]),
+    ...sinks.map((sink) => readerStatus('sink', sink, info)),
+  ]
+  return {
+    v: 1,
+    pipeline,
+    pid: process.pid,
+    startedAt: startedAt.toISOString(),
+    log: {
+      path,
+      topics: info.topics.length,
+      records: ends.reduce((sum, { start, end }) => sum + Number(end - start), 0),
+    },
+    parts: parts.map((part) => ({ ...part, reason: part.reason && mask.clean(part.reason) })),
+  }
+}
+
+/**
+ * What a connector is up to. A pump knows that it runs only when the first batch has come through;
+ * the connector knows as soon as it is connected.
+ */
+export function connectorState({ meter, connector }: ConnectorPart): Meter['state'] {
+  const { state } = meter
+  return state === 'starting' && connector.status().phase !== 'connecting' ? 'running' : state
+}
+
+/** An idle server still writes some WAL of its own: less than this is no backlog of changes. */
+const idleBytes = 1024 * 1024
+
+function connectorStatus(part: ConnectorPart): PartStatus {
+  const { connector, meter, name } = part
+  const { phase, retainedBytes, detail } = connector.status()
+  const age = meter.timestamp === 0 ? null : Math.max(0, Date.now() - meter.timestamp) / 1000
+  const caughtUp = phase === 'streaming' && retainedBytes !== null && retainedBytes < idleBytes
+  return {
+    kind: 'connector',
+    name,
+    ...counts(meter),
+    state: connectorState(part),
+    topics: connector.topics,
+    lag: { bytes: retainedBytes, seconds: caughtUp ? 0 : age, records: null },
+    phase,
+    retainedBytes,
+    detail,
+  }
+}
+
+function readerStatus(
+  kind: 'views' | 'sink',
+  { name, meter, topics, progress }: ViewsPart | SinkPart,
+  info: Awaited<ReturnType<Log['describe']>>,
+): PartStatus {
+  return { kind, name, ...counts(meter), topics, lag: progress.lag(info, topics) }
+}
+
+function counts(meter: Meter) {
+  const { state, reason, records, applied, stale, coalesced, filtered, dead, retries } = meter
+  return { state, reason, records, applied, stale, coalesced, filtered, dead, retries }
+}

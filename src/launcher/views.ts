@@ -1,0 +1,93 @@
+import { pathToFileURL } from 'node:url'
+import { MillraceError } from '../core/errors.ts'
+import { Topology } from '../streams/topology.ts'
+import { tableView, type ViewDefinition } from '../streams/view.ts'
+import type { Config, SinkConfig, ViewConfig } from './config.ts'
+import type { Fault } from './fault.ts'
+import { didYouMean } from './nearest.ts'
+
+export type LoadedViews =
+  | { readonly ok: true; readonly topology: Topology }
+  | { readonly ok: false; readonly faults: readonly Fault[] }
+
+/** Loads the modules of all views, and works out what they read. All faults are found at once. */
+export async function loadViews(config: Config): Promise<LoadedViews> {
+  const faults: Fault[] = []
+  const definitions: Record<string, ViewDefinition> = {}
+  for (const view of config.views) {
+    const found = await loadView(view)
+    if (typeof found === 'string') faults.push({ ...view.place, what: found })
+    else definitions[view.name] = found
+  }
+  if (faults.length > 0) return { ok: false, faults }
+  for (const topic of materialised(config.sinks)) definitions[tableName(topic)] = tableView(topic)
+  return open(config, definitions)
+}
+
+/** The name of the view that keeps a topic as a table. No view of a user's has a dot in its name. */
+export function tableName(topic: string): string {
+  return `table.${topic}`
+}
+
+/**
+ * Sinks that keep documents read tables, one full row for each key and commit. A file keeps records,
+ * and reads the topic as it is.
+ */
+export function readsTable({ plugin }: SinkConfig): boolean {
+  return plugin.type !== 'file'
+}
+
+function materialised(sinks: readonly SinkConfig[]): ReadonlySet<string> {
+  const topics = sinks
+    .filter(readsTable)
+    .flatMap(({ from }) => from.flatMap((each) => (each.kind === 'topic' ? [each.topic] : [])))
+  return new Set(topics)
+}
+
+function open(config: Config, definitions: Record<string, ViewDefinition>): LoadedViews {
+  try {
+    const topology = new Topology(config.name, definitions)
+    const faults = unknownTopics(config, topology)
+    return faults.length > 0 ? { ok: false, faults } : { ok: true, topology }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    const place = config.views.find(({ name }) => error.message.includes(name))?.place
+    if (place === undefined) throw error
+    return { ok: false, faults: [{ ...place, what: error.message }] }
+  }
+}
+
+function unknownTopics({ topics, views }: Config, topology: Topology): readonly Fault[] {
+  const place = views[0]?.place
+  if (topics === undefined || place === undefined) return []
+  const unknown = topology.topics.filter((topic) => !topics.includes(topic))
+  return unknown.map((topic) => ({
+    ...place,
+    path: 'views',
+    what: `no connector writes the topic ${topic}${didYouMean(topic, topics)}`,
+  }))
+}
+
+/** The definition, or what is wrong with it. */
+async function loadView(view: ViewConfig): Promise<ViewDefinition | string> {
+  let module: Readonly<Record<string, unknown>>
+  try {
+    module = await import(pathToFileURL(view.module).href)
+  } catch (error) {
+    return `cannot be loaded from ${view.module}: ${(error as Error).message}`
+  }
+  const names = Object.keys(module).filter((name) => isDefinition(module[name]))
+  const only = names.length === 1 && view.export === undefined ? names[0] : undefined
+  const wanted = view.export ?? (names.includes(view.name) ? view.name : (only ?? view.name))
+  const found = module[wanted]
+  if (isDefinition(found)) return found
+  const written = JSON.stringify(wanted)
+  if (found !== undefined) return `the export ${written} is not a view: make it with defineView`
+  return `${view.module} exports no view ${written}${didYouMean(wanted, names)}`
+}
+
+function isDefinition(value: unknown): value is ViewDefinition {
+  return (
+    typeof value === 'object' && value !== null && typeof value['define' as never] === 'function'
+  )
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Parts } from './pipeline.ts'
+import { connectorState, type Status } from './status.ts'
+import { showProgress } from './status-text.ts'
+import type { Terminal } from './terminal.ts'
+
+const lookEveryMs = 100
+const progressEveryMs = { terminal: 1_000, file: 10_000 }
+
+/** Tells what changes: a line for each new state of a part, and now and then how far each is. */
+export async function narrate(
+  parts: Parts,
+  status: () => Promise<Status>,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const states = new Map<string, string>()
+  const everyMs = terminal.isInteractive ? progressEveryMs.terminal : progressEveryMs.file
+  let shownAt = Date.now()
+  while (!signal.aborted) {
+    noteChanges(parts, states, terminal)
+    if (Date.now() - shownAt >= everyMs) {
+      terminal.progress(showProgress(await status()))
+      shownAt = Date.now()
+    }
+    await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
+  }
+  noteChanges(parts, states, terminal)
+}
+
+/**
+ * Resolves once every connector has failed and what they have written has been worked off: nothing
+ * will ever happen again.
+ */
+export async function untilNothingIsLeft(
+  { connectors }: Parts,
+  status: () => Promise<Status>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const allFailed = connectors.every(({ meter }) => meter.state === 'failed')
+    if (allFailed && isWorkedOff(await status())) return
+    await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
+  }
+}
+
+function isWorkedOff({ parts }: Status): boolean {
+  return parts.every(({ kind, state, lag }) => {
+    return kind === 'connector' || state === 'failed' || (state === 'running' && lag.records === 0)
+  })
+}
+
+function noteChanges(
+  { connectors, views, sinks }: Parts,
+  states: Map<string, string>,
+  terminal: Terminal,
+): void {
+  const others = [...(views === undefined ? [] : [views]), ...sinks]
+  const now = [
+    ...connectors.map((part) => ({ part, state: connectorState(part) })),
+    ...others.map((part) => ({ part, state: part.meter.state })),
+  ]
+  for (const { part, state } of now) {
+    const { reason } = part.meter
+    const told = `${state} ${reason}`
+    if (states.get(part.name) === told) continue
+    states.set(part.name, told)
+    if (state === 'starting') continue
+    terminal.note(`${part.name}: ${state}${reason === null ? '' : `: ${reason}`}`)
+  }
+}

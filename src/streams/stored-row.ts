@@ -1,0 +1,68 @@
+import { ByteWriter } from '../core/byte-writer.ts'
+import type { Row } from '../core/json.ts'
+import { parseRowText } from '../core/row.ts'
+import type { Schema } from '../core/schema.ts'
+import { textOf } from './key.ts'
+import type { State } from './state.ts'
+
+/*
+ * A row in a table's state: `<version: u64> <schema's number: u16> <JSON text>`.
+ */
+
+const headerBytes = 10
+
+/** A row as its table holds it: text, parsed when somebody asks. */
+export class StoredRow {
+  readonly version: bigint
+  readonly schema: Schema | undefined
+  readonly text: string
+  #row: Row | undefined
+
+  constructor(version: bigint, schema: Schema | undefined, text: string) {
+    this.version = version
+    this.schema = schema
+    this.text = text
+  }
+
+  /** Shared by all who ask, therefore frozen. */
+  get row(): Row {
+    this.#row ??= Object.freeze(parseRowText(this.text, this.schema))
+    return this.#row
+  }
+
+  isSameRow(other: StoredRow): boolean {
+    return this.text === other.text && this.schema === other.schema
+  }
+}
+
+/** Reads and writes rows with the schemas of one state. */
+export class RowCodec {
+  readonly #state: State
+  readonly #out = new ByteWriter()
+
+  constructor(state: State) {
+    this.#state = state
+  }
+
+  encode({ version, schema, text }: StoredRow): Uint8Array {
+    const out = this.#out
+    out.begin()
+    out.reserve(headerBytes)
+    out.bytes.writeBigUInt64BE(version, out.at)
+    out.bytes.writeUInt16BE(this.#state.schemaId(schema), out.at + 8)
+    out.at += headerBytes
+    out.utf8(text)
+    return out.take()
+  }
+
+  decode(bytes: Uint8Array): StoredRow {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes)
+    const schema = this.#state.schema(view.getUint16(8))
+    return new StoredRow(view.getBigUint64(0), schema, textOf(bytes, headerBytes))
+  }
+}
+
+/** The version alone, for scans that need no more. */
+export function versionOf(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, headerBytes).getBigUint64(0)
+}

@@ -1,0 +1,197 @@
+import type { Task } from '../core/log.ts'
+import type { LogRecord } from '../core/record.ts'
+import type { Checkpoint, Outcome, Sink } from '../core/sink.ts'
+import type { Batch, Position } from '../core/source.ts'
+import { type Emission, Output } from './emission.ts'
+import type { Graph } from './graph.ts'
+import { hasReached, loadProgress, type Progress, saveProgress, startOfLog } from './progress.ts'
+import { State } from './state.ts'
+import type { Topology } from './topology.ts'
+
+export interface ViewTaskOptions {
+  readonly topology: Topology
+  /** Where state and outputs go. Nobody else may write its store. */
+  readonly task: Task
+  /** The version of the program, named in envelopes. */
+  readonly release: string
+  /** For each topic, the offset that its next record will have; asked when a rebuild begins. */
+  readonly ends?: (topics: readonly string[]) => Promise<ReadonlyMap<string, bigint>>
+  readonly onProgress?: (phase: ViewPhase) => void
+  /** For parsed rows. */
+  readonly cacheBytes?: number
+  /** A commit's records go out in transactions of about so many bytes. */
+  readonly partBytes?: number
+  readonly now?: () => number
+}
+
+/** `building`: history is being read, and output withheld until its end. */
+export type ViewPhase = 'building' | 'running'
+
+/** Entries of forgotten states that a batch deletes. */
+const collectedPerBatch = 5_000
+
+/**
+ * All views of a pipeline, as one sink: it reads changes, keeps state, and writes the net effect of
+ * each commit on each document, once.
+ *
+ * State, outputs and position become durable together. A commit whose output is large goes out in
+ * several transactions; the state then says what is being told, and the position stays where it was,
+ * so that after a crash `resume` tells the rest, and commits that are read again are skipped.
+ */
+export class ViewTask implements Sink<LogRecord> {
+  readonly #options: ViewTaskOptions
+  readonly #task: Task
+  #state!: State
+  #graph!: Graph
+  #progress!: Progress
+  #output!: Output
+  #source = ''
+  #position: Position | undefined
+  #phase: ViewPhase | undefined
+
+  constructor(options: ViewTaskOptions) {
+    this.#options = options
+    this.#task = options.task
+  }
+
+  async resume(source: string): Promise<Position | undefined> {
+    const { topology, task, release, cacheBytes = 32 * 1024 * 1024 } = this.#options
+    this.#source = source
+    this.#position = await task.resume(source)
+    this.#state = new State(task.store)
+    this.#progress = loadProgress(this.#state) ?? startOfLog(0n)
+    this.#output = new Output(this.#options.partBytes ?? 4 * 1024 * 1024)
+    if (this.#state.definition !== topology.hash) await this.#rebuild()
+    this.#graph = topology.open(this.#state, { release, cacheBytes })
+    const { open, building, emitting } = this.#progress
+    if (open || building || emitting) for (const view of this.#graph.views) view.findPending()
+    if (emitting) await this.#tellRest(emitting)
+    this.#report()
+    return this.#position
+  }
+
+  async clear(source: string): Promise<void> {
+    await this.#task.clear(source)
+    await this.resume(source)
+  }
+
+  async write({ records, position, complete }: Batch<LogRecord>): Promise<readonly Outcome[]> {
+    const outcomes: Outcome[] = []
+    for (const record of records) {
+      if (record.sequence <= this.#progress.done) {
+        outcomes.push('stale')
+        continue
+      }
+      const { open } = this.#progress
+      if (open !== undefined && open.sequence !== record.sequence) await this.#finish()
+      this.#enter(record)
+      outcomes.push(this.#graph.apply(record))
+    }
+    this.#graph.round()
+    if (complete && this.#progress.open) await this.#finish()
+    this.#state.collect(collectedPerBatch)
+    const told = this.#output.take()
+    if (told.length > 0) await this.#task.write({ records: told, position, complete: true })
+    return outcomes
+  }
+
+  async commit(checkpoint: Checkpoint): Promise<void> {
+    const { open, building } = this.#progress
+    if (open || building) for (const view of this.#graph.views) view.spill()
+    saveProgress(this.#state, this.#progress)
+    await this.#task.commit(checkpoint)
+    this.#position = checkpoint.position
+    this.#report()
+  }
+
+  async close(): Promise<void> {
+    await this.#task.close()
+  }
+
+  #enter({ topic, offset, sequence, version, timestamp, cause = sequence }: LogRecord): void {
+    const progress = this.#progress
+    progress.offsets.set(topic, offset)
+    const { open } = progress
+    if (open === undefined || version > open.version) {
+      progress.open = { sequence, version, timestamp, cause }
+    }
+  }
+
+  /** The commit is complete. A rebuild takes all of history for one commit. */
+  async #finish(): Promise<void> {
+    const progress = this.#progress
+    const commit = progress.open!
+    progress.open = undefined
+    progress.done = commit.sequence
+    this.#graph.endCommit()
+    if (progress.building !== undefined) {
+      if (!hasReached(progress.offsets, progress.building)) return
+      progress.building = undefined
+      for (const view of this.#graph.views) view.noteDocuments()
+    }
+    this.#graph.round()
+    if (!this.#graph.views.some((view) => view.hasPending)) return
+    const next = progress.lastVersion + 1n
+    const version = commit.version > next ? commit.version : next
+    this.#output.ordinal = 0
+    await this.#tell({ version, timestamp: commit.timestamp, cause: commit.cause })
+  }
+
+  async #tell(commit: Emission): Promise<void> {
+    const output = this.#output
+    output.processedAt = this.#options.now?.() ?? Date.now()
+    for (const view of this.#graph.views) {
+      while (!view.emit(commit, output)) await this.#commitPart(commit)
+    }
+    if (output.ordinal > 0) this.#progress.lastVersion = commit.version
+    this.#progress.emitting = undefined
+  }
+
+  /** Before the first checkpoint there is no position to commit with, so all goes out at once. */
+  async #commitPart(commit: Emission): Promise<void> {
+    const position = this.#position
+    if (position === undefined) return
+    for (const view of this.#graph.views) view.spill()
+    this.#progress.emitting = { ...commit, ordinal: this.#output.ordinal }
+    await this.#task.write({ records: this.#output.take(), position, complete: false })
+    await this.#commitAt(position, commit)
+  }
+
+  /** Goes on where a crash ended the telling of a commit. */
+  async #tellRest(emitting: NonNullable<Progress['emitting']>): Promise<void> {
+    const position = this.#position!
+    this.#output.ordinal = emitting.ordinal
+    await this.#tell(emitting)
+    await this.#task.write({ records: this.#output.take(), position, complete: true })
+    await this.#commitAt(position, emitting)
+  }
+
+  async #commitAt(position: Position, { timestamp }: Emission): Promise<void> {
+    saveProgress(this.#state, this.#progress)
+    await this.#task.commit({ source: this.#source, position, timestamp })
+  }
+
+  /** The definitions changed: everything but what was told is made again from the log. */
+  async #rebuild(): Promise<void> {
+    const { topology, ends } = this.#options
+    const isFirst = this.#state.definition === ''
+    const end = new Map<string, bigint>()
+    for (const [topic, next] of (await ends?.(topology.topics)) ?? []) {
+      if (next > 0n) end.set(topic, next - 1n)
+    }
+    for (const topic of topology.topics) {
+      const read = this.#progress.offsets.get(topic)
+      if (read !== undefined && read > (end.get(topic) ?? -1n)) end.set(topic, read)
+    }
+    this.#state.start(topology.hash, topology.keptStates)
+    this.#progress = startOfLog(this.#progress.lastVersion)
+    if (!isFirst || end.size > 0) this.#progress.building = end
+    this.#position = undefined
+  }
+
+  #report(): void {
+    const phase = this.#progress.building === undefined ? 'running' : 'building'
+    if (phase !== this.#phase) this.#options.onProgress?.(phase)
+    this.#phase = phase
+  }
+}
