@@ -1,5 +1,5 @@
 /*
- * A bulk request, pure bytes in and out. Each operation is one line, or two if it writes a document:
+ * A bulk request, pure bytes in and out. An operation is one line, or two if it writes a document:
  *
  *   {"index":{"_id":"10","version":23456789,"version_type":"external_gte"}}
  *   {"total":5}
@@ -22,12 +22,19 @@ export function sizeOf({ id, body }: Operation): number {
   return 96 + 6 * id.length + (body === null ? 0 : body.length + 1)
 }
 
-/** The operations as the body of a `_bulk` request to an index. */
-export function encodeBulk(operations: readonly Operation[]): Buffer {
+/**
+ * The operations as the body of a `_bulk` request to an index. It lies in the writer's chunk, and
+ * is overwritten when the writer is used again.
+ */
+export function encodeBulk(
+  operations: readonly Operation[],
+  writer: ByteWriter = new ByteWriter(),
+): Buffer {
   let size = 0
   for (const operation of operations) size += sizeOf(operation)
-  const writer = new ByteWriter(size)
+  writer.at = 0
   writer.begin()
+  writer.reserve(size)
   for (const { id, body, version } of operations) {
     writer.ascii(body === null ? '{"delete":{"_id":' : '{"index":{"_id":')
     writer.utf8(JSON.stringify(id))
@@ -89,7 +96,7 @@ export function readBulk(body: Buffer, count: number): readonly ItemOutcome[] {
   return items.map(classify)
 }
 
-// The fast path: 25 kB a thousand items are not parsed. Every supported server writes `errors` first.
+// The fast path: 25 kB a thousand items stay unparsed. Every supported server puts `errors` first.
 const noErrors = Buffer.from('{"errors":false,')
 
 interface Item {

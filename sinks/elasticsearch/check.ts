@@ -63,7 +63,7 @@ async function* settings(client: ElasticsearchClient, index: string): AsyncGener
 export function settingFindings(index: string, settings: Flat): readonly Finding[] {
   const findings: Finding[] = []
   if (settings['index.translog.durability']?.toLowerCase() === 'async') {
-    const what = `The index ${index} does not sync what it acknowledges: a crash loses seconds of it.`
+    const what = `The index ${index} does not sync what it acknowledges: a crash loses some.`
     findings.push({ level: 'warning', what, hint: 'Set index.translog.durability to request.' })
   }
   if (/^([1-9]|[1-5]\d|60)s$|ms$/.test(settings['index.gc_deletes'] ?? '60s')) {

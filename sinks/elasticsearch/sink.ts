@@ -74,7 +74,7 @@ export class ElasticsearchSink implements Sink<LogRecord> {
     return fold.outcomes
   }
 
-  /** A bulk answer is durable already; what is left to find out is whether the index is the same. */
+  /** What a bulk answer says is durable already; left to see is whether the index is the same. */
   async commit(checkpoint: Checkpoint): Promise<void> {
     const target = await this.#target.identity()
     if (target !== this.#checkpoint.held?.target) {

@@ -31,9 +31,9 @@ export class TargetIndex {
   }
 
   /**
-   * Makes the index unless it is there, and returns its identity. One that somebody else has made is
-   * taken as it is; but one that the server made up for our own documents, after the index `known`
-   * was deleted, has no mapping worth having and is made anew.
+   * Makes the index unless it is there, and returns its identity. One that somebody else has made
+   * is taken as it is; but one that the server made up for our own documents, after the index
+   * `known` was deleted, has no mapping worth having and is made anew.
    */
   async ensure(known: string | undefined): Promise<string> {
     let found = await this.#find()

@@ -9,7 +9,7 @@ export async function tlsOptions(options: TlsOptions, url: URL): Promise<Connect
   const { ca, caFingerprint, insecure } = options
   if (insecure) return { rejectUnauthorized: false }
   if (caFingerprint !== undefined) {
-    // The fingerprint names a certificate; with that one as its only authority, OpenSSL does the rest.
+    // With the certificate of that fingerprint as the only authority, OpenSSL checks the rest.
     return { ca: await authority(url, caFingerprint), allowPartialTrustChain: true }
   }
   return ca === undefined ? {} : { ca: readAuthority(ca) }

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { Redis, type RedisOptions as Settings } from 'ioredis'
+import { ByteWriter } from '../../src/core/byte-writer.ts'
 import { MillraceError } from '../../src/core/errors.ts'
 import { maskUrl } from '../../src/core/secret.ts'
 import { faultOf, isNoScript } from './faults.ts'
 import type { RedisOptions } from './options.ts'
+import { EncodedCommand, encodeWords, type Word } from './resp.ts'
 import type { Script } from './scripts.ts'
 
-type Argument = string | Buffer
 /** Replies are plain in RESP 2. */
 type ClientOptions = Omit<Settings, 'replyMapping'>
 
@@ -19,6 +20,7 @@ export class RedisClient {
   readonly #options: RedisOptions
   readonly #name: string
   readonly #server: string
+  readonly #writer = new ByteWriter()
   #redis: Redis | undefined
 
   /** `name` is shown by CLIENT LIST. */
@@ -46,18 +48,18 @@ export class RedisClient {
   }
 
   /** The answer to a command. */
-  async command(name: string, ...args: readonly Argument[]): Promise<unknown> {
+  async command(name: string, ...args: readonly Word[]): Promise<unknown> {
     try {
-      return await this.#connected().call(name, ...args)
+      return await this.#send([name, ...args])
     } catch (error) {
       throw this.#classify(error)
     }
   }
 
   /** Runs a script by its digest, and sends its text once the server does not know it. */
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  async run(script: Script, keys: readonly string[], args: readonly Word[]): Promise<unknown> {
     const call = (name: string, id: string) =>
-      this.#connected().call(name, [id, String(keys.length), ...keys, ...args])
+      this.#send([name, id, String(keys.length), ...keys, ...args])
     try {
       return await call('EVALSHA', script.sha)
     } catch (error) {
@@ -79,9 +81,11 @@ export class RedisClient {
     await ended
   }
 
-  #connected(): Redis {
+  async #send(words: readonly [name: string, ...Word[]]): Promise<unknown> {
     const redis = this.#redis
-    if (redis?.status === 'ready') return redis
+    if (redis?.status === 'ready') {
+      return redis.sendCommand(new EncodedCommand(encodeWords(this.#writer, words), words[0]))
+    }
     throw new MillraceError('CONNECTION_LOST', `Redis at ${this.#server}: the connection is lost.`)
   }
 

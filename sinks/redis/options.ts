@@ -22,10 +22,11 @@ const template = z.string().superRefine((text, context) => {
 export const options = z.strictObject({
   url: z
     .url({ protocol: /^rediss?$/ })
-    .register(secrets, { secret: true })
+    .refine((url) => !url.includes('?'), 'must not have a query: options stand beside it')
     .describe(
       'Address of the server, such as redis://localhost:6379/0, with rediss for TLS; may hold user and password.',
-    ),
+    )
+    .register(secrets, { secret: true }),
   key: template
     .optional()
     .describe(

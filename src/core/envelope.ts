@@ -42,17 +42,40 @@ interface Member {
   readonly end: number
 }
 
-/** Members are told apart by length and first letter: "op", "after", "before". */
 function keep(
   envelope: { op?: Op; before: Uint8Array | null; after: Uint8Array | null },
   value: Uint8Array,
   { name, nameEnd, start, end }: Member,
 ): void {
-  const length = nameEnd - name - 2
-  const first = value[name + 1]
-  const isNull = value[start] === 0x6e
-  if (length === 2 && first === 0x6f) envelope.op = String.fromCharCode(value[start + 1]!) as Op
-  else if (isNull) return
-  else if (length === 5 && first === 0x61) envelope.after = value.subarray(start, end)
-  else if (length === 6 && first === 0x62) envelope.before = value.subarray(start, end)
+  const length = nameEnd - name
+  if (length === 4 && isAt(value, name, opName)) envelope.op = readOp(value, start, end)
+  else if (value[start] === 0x6e) return
+  else if (length === 7 && isAt(value, name, afterName)) envelope.after = value.subarray(start, end)
+  else if (length === 8 && isAt(value, name, beforeName)) {
+    envelope.before = value.subarray(start, end)
+  }
+}
+
+const opName = Buffer.from('"op"')
+const afterName = Buffer.from('"after"')
+const beforeName = Buffer.from('"before"')
+
+function isAt(value: Uint8Array, at: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) if (value[at + i] !== name[i]) return false
+  return true
+}
+
+const ops: { readonly [byte: number]: Op | undefined } = {
+  99: 'c',
+  117: 'u',
+  100: 'd',
+  114: 'r',
+  116: 't',
+  109: 'm',
+}
+
+function readOp(value: Uint8Array, start: number, end: number): Op {
+  const op = end - start === 3 && value[start] === 0x22 ? ops[value[start + 1]!] : undefined
+  if (op === undefined) throw new SyntaxError('"op" must be one of c, u, d, r, t, m')
+  return op
 }

@@ -58,15 +58,51 @@ function parseDigits(text: string, schema: Schema): Row {
   return row
 }
 
-/** Renders a row as JSON; bigints as bare digits. */
-export function stringifyRow(row: Json): string {
-  return JSON.stringify(row, (_, value: unknown) =>
-    typeof value === 'bigint' ? rawJson(String(value)) : value,
-  )
+/**
+ * Renders a row as JSON, as `JSON.stringify` would; bigints as bare digits. Written out, because a
+ * replacer that lets bigints through takes three times as long.
+ */
+export function stringifyRow(row: unknown): string {
+  switch (typeof row) {
+    case 'string':
+      return stringifyText(row)
+    case 'number':
+      return Number.isFinite(row) ? String(row) : 'null'
+    case 'bigint':
+    case 'boolean':
+      return String(row)
+    case 'object':
+      return row === null ? 'null' : stringifyObject(row)
+    default:
+      return 'null'
+  }
 }
 
-// Node 24 has it; TypeScript's library does not know it yet.
-const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown }
+/** Text without quotes, backslashes, control characters and anything beyond ASCII. */
+const plainText = /^[ !#-[\]-~]*$/
+
+function stringifyText(text: string): string {
+  return plainText.test(text) ? `"${text}"` : JSON.stringify(text)
+}
+
+function stringifyObject(value: object): string {
+  if (Array.isArray(value)) return stringifyArray(value)
+  const members = value as { readonly [name: string]: unknown }
+  if (typeof members.toJSON === 'function') return stringifyRow(members.toJSON())
+  let text = ''
+  for (const name of Object.keys(members)) {
+    const item = members[name]
+    if (item === undefined || typeof item === 'function' || typeof item === 'symbol') continue
+    text += `${text === '' ? '{' : ','}${stringifyText(name)}:${stringifyRow(item)}`
+  }
+  return text === '' ? '{}' : `${text}}`
+}
+
+function stringifyArray(items: readonly unknown[]): string {
+  let text = ''
+  for (let i = 0; i < items.length; i++) text += (i === 0 ? '[' : ',') + stringifyRow(items[i])
+  return text === '' ? '[]' : `${text}]`
+}
 
 const exactBySchema = new WeakMap<Schema, ReadonlySet<string>>()
 

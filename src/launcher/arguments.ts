@@ -1,13 +1,14 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { describeError } from '../core/errors.ts'
 import { version } from '../core/version.ts'
-import { runCommand } from './commands/run.ts'
-import { type StatusOptions, statusCommand } from './commands/status.ts'
-import { type TapCommandOptions, tapCommand } from './commands/tap.ts'
-import { validateCommand } from './commands/validate.ts'
+import type { StatusOptions } from './commands/status.ts'
+import type { TapCommandOptions } from './commands/tap.ts'
 import { CommandFailure, type ExitCode, exitCodes } from './exit.ts'
 
-/** Runs the command that the arguments name, and says how it ended. */
+/**
+ * Runs the command that the arguments name, and says how it ended. Each command is loaded when it
+ * is wanted: help and status need not wait for every connector and sink there is.
+ */
 export async function runArguments(args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = exitCodes.ok
   const program = describeCommands((ended) => {
@@ -70,6 +71,7 @@ not valid; 130 and 143 stopped at once, by a second signal or because --drain wa
 ${examples('millrace run pipeline.yaml', 'DATABASE_URL=postgres://… millrace run pipeline.yaml')}`,
     )
     .action(async (file: string, { drain }: { drain: number }) => {
+      const { runCommand } = await import('./commands/run.ts')
       end(await runCommand(file, { drainMs: drain * 1000 }))
     })
 }
@@ -85,6 +87,7 @@ function addValidate(program: Command, end: End): void {
       examples('millrace validate pipeline.yaml', 'millrace validate pipeline.yaml --json'),
     )
     .action(async (file: string, options: { json?: boolean }) => {
+      const { validateCommand } = await import('./commands/validate.ts')
       end(await validateCommand(file, options))
     })
 }
@@ -102,6 +105,7 @@ function addStatus(program: Command, end: End): void {
       examples('millrace status pipeline.yaml --watch', 'millrace status --data data/shop --json'),
     )
     .action(async (file: string | undefined, options: StatusOptions) => {
+      const { statusCommand } = await import('./commands/status.ts')
       end(await statusCommand({ ...options, file }))
     })
 }
@@ -124,6 +128,7 @@ function addTap(program: Command, end: End): void {
       ),
     )
     .action(async (topic: string, file: string | undefined, options: TapCommandOptions) => {
+      const { tapCommand } = await import('./commands/tap.ts')
       end(await tapCommand(topic, { ...options, file }))
     })
 }

@@ -1,7 +1,7 @@
 /*
  * How other commands reach a running pipeline: a Unix socket in its data directory, which only its
- * own user may open. The one who connects sends one line of JSON, a question; the answer is lines of
- * JSON. Whoever has enough closes the connection.
+ * own user may open. The one who connects sends one line of JSON, a question; the answer is lines
+ * of JSON. Whoever has enough closes the connection.
  *
  *   {"ask":"status"}                                   → one line: the status
  *   {"ask":"tap","topic":"shop.orders","from":"end"}   → a line for each record, as it comes

@@ -62,8 +62,12 @@ function connectorTopics(draft: Draft, { name, connectors }: Found): readonly st
   })
   if (isOpen) return undefined
   return connectors.flatMap(({ plugin, options, name: connector }) => {
-    const context = { pipeline: name, name: connector, say: () => {} }
-    return plugin.open(options, context).topics
+    try {
+      return plugin.open(options, { pipeline: name, name: connector, say: () => {} }).topics
+    } catch (error) {
+      draft.report(['connectors', connector], (error as Error).message, 'name')
+      return []
+    }
   })
 }
 

@@ -23,6 +23,8 @@ export class Draft {
   readonly #faults: Fault[] = []
   /** Scalars with something from the environment in them, as they are written. */
   readonly #written = new Map<Scalar, string>()
+  /** Scalars with a fault in them: what else is wrong with their value follows from it. */
+  readonly #unfinished = new Set<Scalar>()
   /** Whether the text can be read at all. */
   readonly readable: boolean
   value: unknown
@@ -77,7 +79,9 @@ export class Draft {
     const show = (inner: Path, each: unknown) => this.#show([...path, ...inner], each, shape, path)
     for (const issue of result.error.issues) {
       for (const { path: inner, of, what } of explain(issue, { shape, value, show })) {
-        this.report([...path, ...inner], what, of)
+        const scalar = this.#source.scalarAt([...path, ...inner])
+        if (scalar === undefined || !this.#unfinished.has(scalar))
+          this.report([...path, ...inner], what, of)
       }
     }
     return undefined
@@ -103,13 +107,14 @@ export class Draft {
       for (const { written: reference, name } of faults) {
         const offset = this.#source.offsetWithin(scalar, reference)
         this.#add(offset, path, explainReference(name, environment))
+        this.#unfinished.add(scalar)
       }
     }
   }
 
   /**
-   * What comes from the environment is text. Where the schema wants a number or a truth value and no
-   * text, the text is read as one.
+   * What comes from the environment is text. Where the schema wants a number or a truth value and
+   * no text, the text is read as one.
    */
   #convert(shape: Shape, path: Path): void {
     for (const { path: whole, scalar } of this.#source.scalars()) {
@@ -138,7 +143,7 @@ export class Draft {
 
   #show(path: Path, value: unknown, shape: Shape, base: Path): string {
     if (value === null) return 'empty'
-    if (Array.isArray(value)) return 'a list'
+    if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
     if (typeof value === 'object') return 'a mapping'
     if (isSecret(shape, path.slice(base.length))) return '***'
     const scalar = this.#source.scalarAt(path)

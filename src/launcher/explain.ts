@@ -121,7 +121,8 @@ function oneOf(values: readonly unknown[]): string {
 }
 
 function bound(issue: Issue, limit: unknown, words: string): string {
-  const { origin } = issue as { origin?: string }
+  const { origin, inclusive } = issue as { origin?: string; inclusive?: boolean }
+  if (inclusive === false) return `${words === 'at least' ? 'more' : 'less'} than ${limit}`
   if (String(limit) === '1' && words === 'at least') {
     if (origin === 'string') return 'a text that is not empty'
     if (origin === 'array' || origin === 'set') return 'a list that is not empty'

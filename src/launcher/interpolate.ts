@@ -15,7 +15,7 @@ export interface InterpolationFault {
 }
 
 /**
- * Puts variables into one scalar: `${NAME}`, or `${NAME:-default}` for one that is missing or empty.
+ * Puts variables into one scalar: `${NAME}`, or `${NAME:-default}` for one missing or empty.
  * `$${` stands for a literal `${`. Values are taken as they are: they are never looked at again.
  */
 export function interpolate(text: string, environment: Environment): Interpolated {

@@ -43,8 +43,8 @@ export class Mask {
 }
 
 /**
- * Masks what stands between user and host in any URL of the text. Up to the last `@` of the word, as
- * a password that nobody has percent-encoded may hold `@` and `/` itself.
+ * Masks what stands between user and host in any URL of the text. Up to the last `@` of the word,
+ * as a password that nobody has percent-encoded may hold `@` and `/` itself.
  */
 export function maskUserinfo(text: string): string {
   return text.replaceAll(/(:\/\/)([^\s:@/"']*)(:?)[^\s"']*@/g, (_, slashes, user, colon) =>

@@ -22,7 +22,7 @@ interface Section<P> {
   readonly plugins: readonly P[]
 }
 
-/** The parts of one section that are what their plugin wants; the faults of the others are reported. */
+/** The parts of one section that are what their plugin wants. Faults of the others are reported. */
 export function readParts<P extends AnyPlugin>(
   draft: Draft,
   directory: string,

@@ -79,7 +79,7 @@ function openSink(
   }
 }
 
-/** A table's rows come from the view that keeps it; the sink still goes by the name of the topic. */
+/** A table's rows come from the view that keeps it; the sink still goes by the topic's name. */
 function topicToRead(sink: SinkConfig, from: From, topology: Topology): string {
   if (from.kind === 'view' || !readsTable(sink)) return from.topic
   return topology.views.find(({ name }) => name === tableName(from.topic))?.topic ?? from.topic

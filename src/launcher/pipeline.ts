@@ -1,4 +1,4 @@
-import { kindOf } from '../core/errors.ts'
+import { describeError, kindOf } from '../core/errors.ts'
 import type { Assignment, Log, Task } from '../core/log.ts'
 import type { Meter } from '../core/meter.ts'
 import type { Connector } from '../core/plugin.ts'
@@ -6,9 +6,9 @@ import { pump } from '../core/pump.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { Sink } from '../core/sink.ts'
 import { supervise } from '../core/supervise.ts'
-import type { Progress } from './progress.ts'
+import { announce, type Progress } from './progress.ts'
 
-/** A pipeline ready to run. It is plain data: a test may put something of its own between two parts. */
+/** A pipeline ready to run. It is plain data: a test may put something between two parts. */
 export interface Parts {
   readonly pipeline: string
   readonly log: Log
@@ -58,7 +58,8 @@ export async function run(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 function connect({ log, pipeline }: Parts, part: ConnectorPart, signal: AbortSignal) {
-  const { connector: source, name, meter } = part
+  const { connector, name, meter } = part
+  const source = announce(connector, meter)
   const sink = log.writer(`${pipeline}.${name}`)
   const pipe = { source, sink, deadLetters: nothingRefused, meter }
   return supervise((signal) => pump(pipe, signal), meter, signal)
@@ -111,11 +112,13 @@ async function eachAssignment(
 }
 
 /** A failure with a name stops its own part only: the meter says why. */
-async function alone({ name }: Part, task: Promise<void>): Promise<void> {
+async function alone({ name, meter }: Part, task: Promise<void>): Promise<void> {
   try {
     await task
   } catch (error) {
     if (kindOf(error) === 'bug') throw new Error(`${name} met a bug`, { cause: error })
+    meter.state = 'failed'
+    meter.reason = describeError(error)
   }
 }
 

@@ -13,7 +13,7 @@ export interface Lag {
   readonly seconds: number | null
 }
 
-/** How far one part has come in the topics it reads: what it has acknowledged, not what it holds. */
+/** How far one part has come in its topics: what it has acknowledged, not what it holds. */
 export class Progress {
   readonly #next = new Map<string, bigint>()
   /** Everything before this sequence is done. */
@@ -79,6 +79,19 @@ export class Progress {
       this.#records += records.length
       this.#timestamp = records.at(-1)?.timestamp ?? this.#timestamp
     }
+  }
+}
+
+/** The same source; when it is opened again after a failure, the failure is no longer its state. */
+export function announce<T>(source: Source<T>, meter: Meter): Source<T> {
+  return {
+    name: source.name,
+    knows: (position) => source.knows(position),
+    read: (from, signal) => {
+      meter.state = 'starting'
+      return source.read(from, signal)
+    },
+    ack: (position) => source.ack(position),
   }
 }
 

@@ -65,17 +65,33 @@ export async function statusOf(
       topics: info.topics.length,
       records: ends.reduce((sum, { start, end }) => sum + Number(end - start), 0),
     },
-    parts: parts.map((part) => ({ ...part, reason: part.reason && mask.clean(part.reason) })),
+    parts: parts.map((part) => cleaned(part, mask)),
+  }
+}
+
+/** Reasons and details may quote what a driver says. */
+function cleaned({ reason, detail, ...rest }: PartStatus, mask: Mask): PartStatus {
+  const clean = (value: string | number) => (typeof value === 'string' ? mask.clean(value) : value)
+  const entries = Object.entries(detail ?? {}).map(([name, value]) => [name, clean(value)])
+  return {
+    ...rest,
+    reason: reason && mask.clean(reason),
+    ...(detail === undefined ? {} : { detail: Object.fromEntries(entries) }),
   }
 }
 
 /**
- * What a connector is up to. A pump knows that it runs only when the first batch has come through;
- * the connector knows as soon as it is connected.
+ * What a part is up to. A pump knows that it runs only when the first batch has come through; a
+ * connector knows as soon as it is connected.
  */
-export function connectorState({ meter, connector }: ConnectorPart): Meter['state'] {
-  const { state } = meter
-  return state === 'starting' && connector.status().phase !== 'connecting' ? 'running' : state
+export function stateOf(
+  part: ConnectorPart | ViewsPart | SinkPart,
+): Pick<Meter, 'state' | 'reason'> {
+  const { state, reason } = part.meter
+  const isConnected = 'connector' in part && part.connector.status().phase !== 'connecting'
+  return state === 'starting' && isConnected
+    ? { state: 'running', reason: null }
+    : { state, reason }
 }
 
 /** An idle server still writes some WAL of its own: less than this is no backlog of changes. */
@@ -90,7 +106,7 @@ function connectorStatus(part: ConnectorPart): PartStatus {
     kind: 'connector',
     name,
     ...counts(meter),
-    state: connectorState(part),
+    ...stateOf(part),
     topics: connector.topics,
     lag: { bytes: retainedBytes, seconds: caughtUp ? 0 : age, records: null },
     phase,

@@ -24,7 +24,8 @@ export function openTerminal(mask?: Mask): Terminal {
     async print(text) {
       if (!listening) process.stdout.on('error', endQuietly)
       listening = true
-      if (!process.stdout.write(`${clean(text)}\n`)) await once(process.stdout, 'drain').catch(endQuietly)
+      if (!process.stdout.write(`${clean(text)}\n`))
+        await once(process.stdout, 'drain').catch(endQuietly)
     },
     note(text) {
       process.stderr.write(`${passing ? clearLine : ''}${clean(text)}\n`)

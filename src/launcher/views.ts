@@ -24,14 +24,14 @@ export async function loadViews(config: Config): Promise<LoadedViews> {
   return open(config, definitions)
 }
 
-/** The name of the view that keeps a topic as a table. No view of a user's has a dot in its name. */
+/** The name of the view that keeps a topic as a table. No view of a user has a dot in its name. */
 export function tableName(topic: string): string {
   return `table.${topic}`
 }
 
 /**
- * Sinks that keep documents read tables, one full row for each key and commit. A file keeps records,
- * and reads the topic as it is.
+ * Sinks that keep documents read tables, one full row for each key and commit. A file keeps
+ * records, and reads the topic as it is.
  */
 export function readsTable({ plugin }: SinkConfig): boolean {
   return plugin.type !== 'file'

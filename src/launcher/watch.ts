@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Parts } from './pipeline.ts'
-import { connectorState, type Status } from './status.ts'
+import { type Status, stateOf } from './status.ts'
 import { showProgress } from './status-text.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -50,22 +50,17 @@ function isWorkedOff({ parts }: Status): boolean {
   })
 }
 
+/** A part that is starting is no news: it starts again and again while something is down. */
 function noteChanges(
   { connectors, views, sinks }: Parts,
   states: Map<string, string>,
   terminal: Terminal,
 ): void {
-  const others = [...(views === undefined ? [] : [views]), ...sinks]
-  const now = [
-    ...connectors.map((part) => ({ part, state: connectorState(part) })),
-    ...others.map((part) => ({ part, state: part.meter.state })),
-  ]
-  for (const { part, state } of now) {
-    const { reason } = part.meter
-    const told = `${state} ${reason}`
-    if (states.get(part.name) === told) continue
+  for (const part of [...connectors, ...(views === undefined ? [] : [views]), ...sinks]) {
+    const { state, reason } = stateOf(part)
+    const told = `${state}${reason === null ? '' : `: ${reason}`}`
+    if (state === 'starting' || states.get(part.name) === told) continue
     states.set(part.name, told)
-    if (state === 'starting') continue
-    terminal.note(`${part.name}: ${state}${reason === null ? '' : `: ${reason}`}`)
+    terminal.note(`${part.name}: ${told}`)
   }
 }

@@ -43,7 +43,7 @@ export class YamlSource {
       lineCounter: this.#lines,
       prettyErrors: false, // They quote the text, which may hold secrets.
       stringKeys: true,
-      logLevel: 'silent',
+      logLevel: 'error',
     })
     this.faults = [...this.#syntax(), ...this.#aliases()]
   }
@@ -124,11 +124,10 @@ export class YamlSource {
         places.push(alias)
       },
     })
-    for (const alias of places) {
-      if (alias.resolve(this.#document) === undefined) yield aliasFault(alias, unknownAnchor)
-    }
+    const lost = places.filter((alias) => alias.resolve(this.#document) === undefined)
+    for (const alias of lost) yield aliasFault(alias, unknownAnchor)
     const excess = places[mostAliases] ?? (this.#expands() ? undefined : places[0])
-    if (excess !== undefined) yield aliasFault(excess, tooManyAliases)
+    if (lost.length === 0 && excess !== undefined) yield aliasFault(excess, tooManyAliases)
   }
 
   /** Aliases inside of what aliases stand for multiply. */

@@ -8,8 +8,9 @@ import type { ViewOutput } from './view-output.ts'
 const rowsPerRound = 5_000
 
 /**
- * A topology at work. Records gather in the tables; a round nets them per key and brings every table
- * derived from them, and the views' sets of changed keys, up to date. A commit may take many rounds.
+ * A topology at work. Records gather in the tables; a round nets them per key and brings every
+ * table derived from them, and the views' sets of changed keys, up to date. A commit may take many
+ * rounds.
  */
 export class Graph {
   readonly views: readonly ViewOutput[]

@@ -44,6 +44,10 @@ export class KeyShape {
     return this.#order.map((i) => members[i]![1]).join(separator)
   }
 
+  equals({ columns }: KeyShape): boolean {
+    return columns.length === this.columns.length && columns.every((c, i) => c === this.columns[i])
+  }
+
   /** As Debezium writes keys: `{"id":1}`. */
   toJson(key: Key): string {
     if (this.columns.length === 1) return `{${JSON.stringify(this.columns[0])}:${key}}`

@@ -1,7 +1,7 @@
 import { ByteWriter } from '../core/byte-writer.ts'
 import type { Schema } from '../core/schema.ts'
 import type { Store } from '../core/store.ts'
-import { type Key, textOf } from './key.ts'
+import { type Key, KeyShape, textOf } from './key.ts'
 import { PairSpace, prefix, Space } from './space.ts'
 
 /** Under this number, the state about the state: layout, progress, schemas, key columns. */
@@ -34,6 +34,7 @@ export class State {
   readonly #schemas: (Schema | undefined)[] = [undefined]
   readonly #schemaIds = new Map<string, number>()
   readonly #knownSchemas = new WeakMap<Schema, number>()
+  readonly #shapes: KeyShape[] = []
 
   constructor(store: Store) {
     this.#store = store
@@ -43,6 +44,7 @@ export class State {
     this.#layout = isReadable ? layout : emptyLayout()
     if (layout !== undefined && !isReadable) this.#deleteAll()
     this.#loadSchemas()
+    this.#loadShapes()
   }
 
   /** Hash of the definitions behind this state; empty if there is none yet. */
@@ -98,6 +100,19 @@ export class State {
     return id
   }
 
+  shape(id: number): KeyShape {
+    return this.#shapes[id]!
+  }
+
+  /** The number of the columns of a key. There are as many as keys in tables, so few. */
+  shapeId(shape: KeyShape): number {
+    const known = this.#shapes.findIndex((other) => other === shape || other.equals(shape))
+    if (known >= 0) return known
+    const id = this.#shapes.push(shape) - 1
+    this.write(`shape/${id}`, shape.columns)
+    return id
+  }
+
   /** Deletes some entries of forgotten states. */
   collect(limit: number): void {
     const { garbage } = this.#layout
@@ -135,6 +150,14 @@ export class State {
       if (schema === undefined) return
       this.#schemas.push(schema)
       this.#schemaIds.set(JSON.stringify(schema), id)
+    }
+  }
+
+  #loadShapes(): void {
+    for (let id = 0; ; id++) {
+      const columns = this.read<readonly string[]>(`shape/${id}`)
+      if (columns === undefined) return
+      this.#shapes.push(new KeyShape(columns))
     }
   }
 

@@ -71,7 +71,7 @@ export class Table implements Node {
     if (envelope?.op === 't') return truncation(record)
     const key = this.#key(record.key)
     const change = this.#delta.get(key)
-    const now = change === undefined ? this.#stored(key) : change.new
+    const now = change === undefined ? this.#peek(key) : change.new
     if (now !== null && record.version < now.version) return 'stale'
     const isDelete = envelope === null || envelope.op === 'd'
     const row = isDelete ? null : this.#row(record, envelope.after, now)
@@ -129,11 +129,17 @@ export class Table implements Node {
   #stored(key: Key): StoredRow | null {
     const cached = this.#cache.get(key)
     if (cached !== undefined) return cached
-    const bytes = this.#rows.get(key)
-    if (bytes === undefined) return null
-    const row = this.#codec.decode(bytes)
-    this.#cache.set(key, row)
+    const row = this.#peek(key)
+    if (row !== null) this.#cache.set(key, row)
     return row
+  }
+
+  /** Without room in the cache, for a row that is about to be replaced. */
+  #peek(key: Key): StoredRow | null {
+    const cached = this.#cache.get(key)
+    if (cached !== undefined) return cached
+    const bytes = this.#rows.get(key)
+    return bytes === undefined ? null : this.#codec.decode(bytes)
   }
 
   #row(record: LogRecord, after: Uint8Array | null, now: StoredRow | null): StoredRow {

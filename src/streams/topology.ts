@@ -86,7 +86,7 @@ export class Topology {
     const pending = state.space(`${name}: pending`)
     const origin = { release: options.release, pipeline: this.pipeline, view: name }
     const place = { view: name, topic: rootTopic(step), step: 'its result' }
-    return new ViewOutput({ topic, node, documents, pending, origin, place })
+    return new ViewOutput({ topic, node, state, documents, pending, origin, place })
   }
 
   #view(name: string): ViewPlan {

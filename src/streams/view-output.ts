@@ -8,11 +8,13 @@ import type { Emission, Output } from './emission.ts'
 import type { Key } from './key.ts'
 import type { Node } from './node.ts'
 import type { Space } from './space.ts'
+import type { State } from './state.ts'
 import { failure, type Place } from './user-function.ts'
 
 export interface ViewOutputOptions {
   readonly topic: string
   readonly node: Node
+  readonly state: State
   readonly documents: Space
   readonly pending: Space
   readonly origin: ViewOrigin
@@ -27,6 +29,7 @@ export interface ViewOutputOptions {
 export class ViewOutput {
   readonly topic: string
   readonly #node: Node
+  readonly #state: State
   readonly #documents: Space
   readonly #pending: Space
   readonly #place: Place
@@ -36,9 +39,10 @@ export class ViewOutput {
   #hasStored = false
   #hasBigints = false
 
-  constructor({ topic, node, documents, pending, origin, place }: ViewOutputOptions) {
+  constructor({ topic, node, state, documents, pending, origin, place }: ViewOutputOptions) {
     this.topic = topic
     this.#node = node
+    this.#state = state
     this.#documents = documents
     this.#pending = pending
     this.#place = place
@@ -88,12 +92,12 @@ export class ViewOutput {
         continue
       }
       if (held !== undefined) {
-        this.#tell(held, output, commit, false)
+        this.#tell(held, output, false)
         if (output.isFull) return false
       }
       held = next
     }
-    if (held !== undefined) this.#tell(held, output, commit, true)
+    if (held !== undefined) this.#tell(held, output, true)
     this.#hasStored = false
     return true
   }
@@ -110,48 +114,77 @@ export class ViewOutput {
 
   /** How the document differs from the one emitted last, if it does. */
   #difference(key: Key, commit: Emission, { processedAt }: Output): Difference | undefined {
-    const document = this.#document(key)
-    const before = this.#documents.get(key) ?? null
-    const after = document?.bytes ?? null
-    if (after === null ? before === null : before !== null && after.equals(before)) return undefined
-    const { timestamp, cause } = commit
-    const change = { before, after, timestamp, processedAt, sequence: cause }
-    return { key, after, schema: document?.schema, value: this.#encoder.encode(change) }
+    const after = this.#document(key)
+    const before = this.#told(key)
+    if (after === null && before === null) return undefined
+    const sameKey = after !== null && before !== null && after.shape === before.shape
+    if (sameKey && after.json.equals(before.json)) return undefined
+    const drafts: Draft[] = []
+    if (before !== null && !sameKey) {
+      const value = this.#envelope(before, null, { commit, processedAt })
+      drafts.push(this.#draft(key, before, { value, commit }))
+      drafts.push(this.#draft(key, before, { value: null, commit }))
+    }
+    if (after !== null) {
+      const value = this.#envelope(sameKey ? before : null, after, { commit, processedAt })
+      drafts.push(this.#draft(key, after, { value, commit }))
+    }
+    return { key, stored: after?.stored ?? null, drafts }
   }
 
-  #tell(
-    { key, after, schema, value }: Difference,
-    output: Output,
-    { version, timestamp, cause }: Emission,
-    endsCommit: boolean,
-  ): void {
-    const record: Omit<NewRecord, 'ordinal' | 'endsCommit'> = {
+  #envelope(
+    before: Document | null,
+    after: Document | null,
+    { commit, processedAt }: { readonly commit: Emission; readonly processedAt: number },
+  ): Buffer {
+    return this.#encoder.encode({
+      before: before?.json ?? null,
+      after: after?.json ?? null,
+      timestamp: commit.timestamp,
+      processedAt,
+      sequence: commit.cause,
+    })
+  }
+
+  #draft(
+    key: Key,
+    { shape, schema }: Document,
+    { value, commit }: { readonly value: Buffer | null; readonly commit: Emission },
+  ): Draft {
+    return {
       topic: this.topic,
-      key: Buffer.from(this.#node.keys!.toJson(key)),
+      key: Buffer.from(this.#state.shape(shape).toJson(key)),
       value,
-      timestamp,
-      version,
-      cause,
+      timestamp: commit.timestamp,
+      version: commit.version,
+      cause: commit.cause,
       ...(schema === undefined ? undefined : { schema }),
     }
-    if (after === null) {
-      this.#documents.delete(key)
-      output.add(record, false)
-      output.add({ ...record, value: null }, endsCommit)
-    } else {
-      this.#documents.put(key, after)
-      output.add(record, endsCommit)
-    }
+  }
+
+  #tell({ key, stored, drafts }: Difference, output: Output, endsCommit: boolean): void {
+    if (stored === null) this.#documents.delete(key)
+    else this.#documents.put(key, stored)
+    const last = drafts.length - 1
+    for (let i = 0; i <= last; i++) output.add(drafts[i]!, endsCommit && i === last)
     this.#forget(key)
+  }
+
+  /** The document that the topic's readers know. */
+  #told(key: Key): Document | null {
+    const bytes = this.#documents.get(key)
+    if (bytes === undefined) return null
+    const stored = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    return documentIn(stored, undefined)
   }
 
   #document(key: Key): Document | null {
     if (this.#node.text !== undefined) {
       const row = this.#node.text(key)
-      return row === null ? null : { bytes: this.#bytes(row.text), schema: row.schema }
+      return row && documentIn(this.#stored(row.text), row.schema)
     }
     const row = this.#node.get(key)
-    return row === null ? null : { bytes: this.#bytes(this.#rendered(key, row)), schema: undefined }
+    return row && documentIn(this.#stored(this.#rendered(key, row)), undefined)
   }
 
   /** Rendering without a replacer takes a third of the time, but knows no bigints. */
@@ -168,25 +201,39 @@ export class ViewOutput {
     }
   }
 
-  #bytes(text: string): Buffer {
-    this.#out.begin()
-    this.#out.utf8(text)
-    return this.#out.take()
+  #stored(text: string): Buffer {
+    const shape = this.#state.shapeId(this.#node.keys!)
+    const out = this.#out
+    out.begin()
+    out.reserve(shapeBytes)
+    out.bytes.writeUInt16BE(shape, out.at)
+    out.at += shapeBytes
+    out.utf8(text)
+    return out.take()
   }
 }
 
+/** A document in the store: `<number of its key's columns: u16> <JSON>`. */
 interface Document {
-  readonly bytes: Buffer
+  readonly stored: Buffer
+  readonly shape: number
+  readonly json: Buffer
   readonly schema: Schema | undefined
 }
 
-/** A document that has changed, on its way into the topic. */
+const shapeBytes = 2
+
+function documentIn(stored: Buffer, schema: Schema | undefined): Document {
+  return { stored, shape: stored.readUInt16BE(0), json: stored.subarray(shapeBytes), schema }
+}
+
+type Draft = Omit<NewRecord, 'ordinal' | 'endsCommit'>
+
+/** A document that has changed: the records that tell of it, and what to remember as told. */
 interface Difference {
   readonly key: Key
-  readonly after: Buffer | null
-  readonly schema: Schema | undefined
-  /** The change's envelope. */
-  readonly value: Buffer
+  readonly stored: Buffer | null
+  readonly drafts: readonly Draft[]
 }
 
 const nothing = new Uint8Array(0)

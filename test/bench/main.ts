@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
 import { round } from './measure.ts'
+import { path } from './path.ts'
 import { source } from './source.ts'
+import { view } from './view.ts'
 
 /** Every benchmark, by name. */
-const benches: Readonly<Record<string, Bench>> = { source }
+const benches: Readonly<Record<string, Bench>> = { source, view, path }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

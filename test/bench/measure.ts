@@ -17,16 +17,41 @@ const sampleMs = 100
 
 /** Runs a module of test/bench/runs in a process of its own, so that runs share no heap. */
 export async function runChild(module: string, input: object): Promise<Run> {
+  const child = await startChild(module, input, false)
+  const result = (await child.result()) as Run['result']
+  return { result, ...child.peak() }
+}
+
+export interface Child {
+  /** What the child printed on its last line, once it has ended well. */
+  result(): Promise<unknown>
+  peak(): Pick<Run, 'peakRssMb' | 'peakMappedMb'>
+}
+
+/** Starts a module of test/bench/runs; one that must be ready first says so in its first line. */
+export async function startChild(module: string, input: object, saysReady = true): Promise<Child> {
   const path = join(import.meta.dirname, 'runs', module)
-  const child = spawn(process.execPath, [path, JSON.stringify(input)], {
+  const conditions = '--conditions=millrace-source'
+  const child = spawn(process.execPath, [conditions, path, JSON.stringify(input)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const peak = sampleMemory(child)
   let last = '{}'
-  for await (const line of createInterface({ input: child.stdout })) last = line
-  const code = await exitOf(child)
-  if (code !== 0) throw new Error(`${module} ended with ${code}`)
-  return { result: JSON.parse(last), ...peak() }
+  const lines = createInterface({ input: child.stdout })
+  const ready = new Promise<void>((resolve) => lines.once('line', () => resolve()))
+  lines.on('line', (line) => {
+    last = line
+  })
+  const closed = new Promise<void>((resolve) => lines.once('close', () => resolve()))
+  const ended = (async () => {
+    await closed
+    const code = await exitOf(child)
+    if (code !== 0) throw new Error(`${module} ended with ${code}`)
+    return JSON.parse(last) as unknown
+  })()
+  ended.catch(() => {})
+  if (saysReady) await Promise.race([ready, ended])
+  return { result: () => ended, peak }
 }
 
 function exitOf(child: ChildProcess): Promise<number | null> {
@@ -48,7 +73,7 @@ function sampleMemory(child: ChildProcess): () => Pick<Run, 'peakRssMb' | 'peakM
   }
 }
 
-function memoryOf(pid: number): { readonly anonymous: number; readonly mapped: number } {
+export function memoryOf(pid: number): { readonly anonymous: number; readonly mapped: number } {
   let status = ''
   try {
     status = readFileSync(`/proc/${pid}/status`, 'utf8')

@@ -7,7 +7,7 @@ import type { Registry } from '../../src/launcher/registry.ts'
 const postgresOptions = z.strictObject({
   url: secret('Where the server is.'),
   tables: z.array(z.string().min(1)).min(1).describe('Which tables to read.'),
-  prefix: z
+  'topic.prefix': z
     .string()
     .regex(/^[a-z_]+$/)
     .optional()
@@ -17,6 +17,7 @@ const postgresOptions = z.strictObject({
     .default('initial')
     .describe('When to read rows.'),
   batch: z.int().min(1).max(10_000).default(1000).describe('Rows at a time.'),
+  waitMs: z.int().positive().default(10).describe('How long to wait.'),
   tls: z.boolean().default(false).describe('Whether to encrypt.'),
 })
 
@@ -25,7 +26,7 @@ export const postgres: ConnectorPlugin<unknown> = {
   options: postgresOptions,
   async *check() {},
   open: (options, { name }) => {
-    const { prefix = name, tables } = options as z.infer<typeof postgresOptions>
+    const { 'topic.prefix': prefix = name, tables } = options as z.infer<typeof postgresOptions>
     return {
       name,
       topics: tables.map((table) => `${prefix}.${table}`),
@@ -58,3 +59,6 @@ export const search: SinkPlugin<unknown> = {
 }
 
 export const standIns: Registry = { connectors: [postgres], sinks: [search] }
+
+/** So that what looks like a placeholder is none of TypeScript's. */
+export const dollar = '$'

@@ -6,7 +6,7 @@ import { told, ViewRun } from './view-run.ts'
 type Order = { id: number; customer_id: number | null }
 type Customer = { id: number; name: string }
 
-const select = (order: Order, customer: Customer | null) => ({ name: customer?.name ?? null })
+const select = (_order: Order, customer: Customer | null) => ({ name: customer?.name ?? null })
 const on = (order: Order) => order.customer_id
 const inner = defineView(({ table }) =>
   table<Order>('orders').join(table<Customer>('customers'), { on, select }),
@@ -79,7 +79,7 @@ test('references of several columns are objects, in any order of their columns',
   const view = defineView(({ table }) =>
     table<Line>('lines').join(table<{ stock: number }>('stock'), {
       on: ({ sku, shop }) => ({ sku, shop }),
-      select: (line, { stock }) => ({ stock }),
+      select: (_line, { stock }) => ({ stock }),
     }),
   )
   const run = new ViewRun({ v: view })
@@ -109,7 +109,7 @@ test('keys longer than the store takes are joined all the same', async (t) => {
   const view = defineView(({ table }) =>
     table<{ ref: string }>('notes').join(table<{ n: number }>('pages'), {
       on: ({ ref }) => ref,
-      select: (note, { n }) => ({ n }),
+      select: (_note, { n }) => ({ n }),
     }),
   )
   const run = new ViewRun({ v: view })

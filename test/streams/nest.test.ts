@@ -10,7 +10,7 @@ const on = (item: Item) => item.order_id
 const ids = defineView(({ table }) =>
   table<Order>('orders').nest(table<Item>('items'), {
     on,
-    select: (order, items) => ({ items: items.map(({ id }) => id) }),
+    select: (_order, items) => ({ items: items.map(({ id }) => id) }),
   }),
 )
 

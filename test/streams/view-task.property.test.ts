@@ -56,6 +56,15 @@ const views = {
         select: (order, customer) => ({ order: order.n, customer: customer.n }),
       }),
   ),
+  // Which product an order points at follows from how many items it has.
+  counted: defineView(({ table }) =>
+    table<Order>(shop.orders)
+      .nest(table<Item>(shop.items), { on: (item) => item.ref, as: 'items' })
+      .leftJoin(table<Product>(shop.products), {
+        on: (order) => order.items.length + 1,
+        select: ({ items }, product) => ({ count: items.length, product: product?.n ?? null }),
+      }),
+  ),
   // A view over a view and two tables, one of them reached in two ways.
   customers: defineView(({ table, view }) =>
     table<Customer>(shop.customers)
@@ -86,7 +95,7 @@ function expected({ customers, products, orders, items }: Tables) {
         product: products.get(item.product)?.n ?? null,
       }))
   const found = (ref: number | null) => (ref === null ? undefined : customers.get(ref))
-  const result = { orders: {}, matched: {}, customers: {} } as Record<
+  const result = { orders: {}, matched: {}, counted: {}, customers: {} } as Record<
     keyof typeof views,
     Record<string, unknown>
   >
@@ -94,6 +103,8 @@ function expected({ customers, products, orders, items }: Tables) {
     const key = `{"id":${id}}`
     const customer = found(ref)
     result.orders[key] = { id, n, customer: customer?.n ?? null, items: nested(id) }
+    const count = nested(id).length
+    result.counted[key] = { count, product: products.get(count + 1)?.n ?? null }
     if (customer && n < 3) result.matched[key] = { order: n, customer: customer.n }
   }
   for (const { id, n } of customers.values()) {

@@ -8,8 +8,9 @@ import { type SharedServers, startShared } from './servers/shared.ts'
 import { closingLine, readTap, type Tally, total } from './tap-report.ts'
 
 /**
- * All tests: `node test/support/run-tests.ts [--long] [part of a path …]`. Without a path the types and
- * the format are checked too, and one server of each kind serves all files. Ends with a line of counts.
+ * All tests: `node test/support/run-tests.ts [--long] [part of a path …]`. Without a path the types
+ * and the format are checked too, and one server of each kind serves all files. Ends with a line of
+ * counts.
  */
 
 const root = resolve(import.meta.dirname, '..', '..')
@@ -89,6 +90,7 @@ async function runTap({ files, long, env }: Run): Promise<[string, Tally][]> {
 }
 
 function report(tallies: readonly (readonly [string, Tally])[]): number {
+  console.log() // Tap's report ends without a line break.
   for (const [name, tally] of tallies) console.log(`${name}: ${closingLine(tally)}`)
   const sum = total(tallies.map(([, tally]) => tally))
   const empty = sum.passed === 0 && sum.failed === 0

@@ -62,7 +62,7 @@ interface FileResult extends Result {
 }
 
 const resultLine = /^((?: {4})*)(not )?ok\b(?: \d+)?(?: - (.*))?$/
-const directive = / ?# (SKIP|TODO)\b ?(.*)$/i
+const directive = / ?# (SKIP|TO[D]O)\b ?(.*)$/i
 
 /** Result lines in the order of the TAP, in which a subtest stands above its own result line. */
 function* results(tap: string): Generator<Result> {

@@ -31,8 +31,8 @@ export interface Moment {
 const dash = 0x2d
 
 /**
- * `infinity` and `-infinity` are values of date, timestamp, timestamptz and interval. Another `y` at
- * the end is that of `1 day`.
+ * `infinity` and `-infinity` are values of date, timestamp, timestamptz and interval. Another `y`
+ * at the end is that of `1 day`.
  */
 export function isInfinite(input: Buffer, start: number, end: number): boolean {
   return end - start >= 8 && input[end - 1] === 0x79 && input[end - 2] === 0x74

@@ -1,6 +1,6 @@
 import { encodeNumberVector } from './arrays.ts'
 import { byteaEncoder, textAsBytesEncoder } from './binary.ts'
-import { bitsEncoder, encodeBitAsBoolean } from './bits.ts'
+import { encodeBitAsBoolean, encodeBits } from './bits.ts'
 import {
   encodeDecimalDouble,
   encodeDecimalString,
@@ -45,7 +45,7 @@ export function debeziumEncoding(
       return { kind: bytesKind(modes), encode: byteaEncoder(modes.binary) }
     case 'bit':
     case 'varbit':
-      return typmod === 1 ? bit : { kind: bytesKind(modes), encode: bitsEncoder(modes.binary) }
+      return typmod === 1 ? bit : bits
     case 'hstore':
       return modes.hstore === 'map' ? hstoreMap : hstoreText
     default:
@@ -63,6 +63,7 @@ export function unknownEncoding(modes: ValueModes): Encoding | null {
 export const text: Encoding = { kind: 'string', encode: encodeText }
 
 const bit: Encoding = { kind: 'boolean', encode: encodeBitAsBoolean }
+const bits: Encoding = { kind: 'bytes', encode: encodeBits }
 const number: Encoding = { kind: 'number', encode: encodeInteger }
 const float: Encoding = { kind: 'number', encode: encodeFloat }
 const numbers: Encoding = { kind: 'array', element: 'number', encode: encodeNumberVector }

@@ -8,7 +8,7 @@ import type { ValueEncoder } from './encoder.ts'
 
 const hasSrid = 0x20000000
 
-/** `{"wkb":"…","srid":3187}`: the extended binary in base64; `srid` is null where there is none. */
+/** `{"wkb":"…","srid":3187}`: the extended binary in base64; without an SRID null. */
 export const encodePostgis: ValueEncoder = (out, input, start, end) => {
   const bytes = Buffer.from(input.toString('latin1', start, end), 'hex')
   out.ascii('{"wkb":"')

@@ -63,9 +63,9 @@ export const encodeTimestampWithZone: ValueEncoder = (out, input, start, end) =>
   } else encodeUnusualTimestampWithZone(out, input, start, end)
 }
 
-/** The same with exactly `precision` digits of fraction, which the server does not print more of. */
+/** The same with exactly `precision` digits of fraction; the server prints no more than that. */
 export function paddedTimestampEncoder(precision: number): ValueEncoder {
-  const length = precision === 0 ? 19 : 20 + precision
+  const width = precision === 0 ? secondsWidth : secondsWidth + 1 + precision
   return (out, input, start, end) => {
     if (isInfinite(input, start, end)) return encodeBareText(out, input, start, end)
     if (!isUsualInUtc(input, start, end)) {
@@ -78,19 +78,22 @@ export function paddedTimestampEncoder(precision: number): ValueEncoder {
     copyMoment(out, input, start, end - 3)
     out.reserve(precision + 3)
     const { bytes } = out
+    // Over the closing quote; without a fraction the point is missing too.
     let at = out.at - 1
-    let missing = length - (end - 3 - start)
-    // Of `05` the point is missing too.
-    if (missing === precision + 1 && precision > 0) {
+    let given = end - 3 - start
+    if (given === secondsWidth && width > given) {
       bytes[at++] = 0x2e
-      missing--
+      given++
     }
-    for (; missing > 0; missing--) bytes[at++] = zero
+    for (; given < width; given++) bytes[at++] = zero
     bytes[at++] = 0x5a
     bytes[at++] = quote
     out.at = at
   }
 }
+
+/** `2024-01-02 03:04:05` */
+const secondsWidth = 19
 
 /** A year of four digits, or a sign and at least four. */
 export function writeYear(out: ByteWriter, year: number): void {

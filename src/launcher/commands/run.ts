@@ -81,10 +81,15 @@ async function runParts(
     await log.close()
     return stop.signal.aborted ? exitCodes.ok : exitCodes.failed
   })
-  const code = await Promise.race([running, stop.forced]).catch((error) => crash(error, terminal))
-  stop.release()
-  terminal.note(farewell(code, stop.signal.aborted))
-  return code
+  try {
+    const code = await Promise.race([running, stop.forced])
+    terminal.note(farewell(code, stop.signal.aborted))
+    return code
+  } catch (error) {
+    return crash(error, terminal)
+  } finally {
+    stop.release()
+  }
 }
 
 function farewell(code: ExitCode, asked: boolean): string {

@@ -75,6 +75,20 @@ test('a document that fails its whole request is found and refused', async (t) =
   t.same(outcomes.toSpliced(4, 1), new Array(8).fill('applied'))
 })
 
+test('an answer that comes before the request was read counts', async (t) => {
+  const server = createServer((request, response) => {
+    response.writeHead(413, { connection: 'close' }).end()
+    setTimeout(() => request.socket.destroy(), 5)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const client = clientOf(t, `http://127.0.0.1:${port}`)
+  const body = Buffer.alloc(20_000_000, 0x20)
+  const { status } = await client.send({ method: 'POST', path: '/_bulk', body })
+  t.equal(status, 413)
+})
+
 test('a page of a proxy is no answer, whatever its status', async (t) => {
   for (const status of [200, 404, 502]) {
     const server = await faulty(t, [

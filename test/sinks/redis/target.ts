@@ -13,17 +13,22 @@ export const source = 'orders'
 export type Settings = Partial<RedisOptions>
 
 /** A sink that is closed with the test. */
-export function openSink(t: Test, url: string, settings: Settings = {}): Sink<LogRecord> {
+export function openSink(
+  t: Test,
+  url: string,
+  settings: Settings = {},
+  name = 'cache',
+): Sink<LogRecord> {
   const options = redis.options.parse({ url, key: 'order:{}', ...settings })
-  const context = { pipeline: 'shop', name: 'cache', topic: 'orders', partition: 0, say: () => {} }
+  const context = { pipeline: 'shop', name, topic: 'orders', partition: 0, say: () => {} }
   const sink = redis.open(options, context)
   t.teardown(() => sink.close())
   return sink
 }
 
 /** A sink that has claimed its target. */
-export async function startSink(t: Test, url: string, settings?: Settings) {
-  const sink = openSink(t, url, settings)
+export async function startSink(t: Test, url: string, settings?: Settings, name?: string) {
+  const sink = openSink(t, url, settings, name)
   const from = await sink.resume(source)
   return { sink, from }
 }

@@ -9,8 +9,9 @@ export function cacheFolder(): string {
 }
 
 /**
- * A folder of the cache, filled once. It is filled beside its place and renamed when complete, so that
- * a process that dies half way leaves nothing that looks complete, and two at a time do no harm.
+ * A folder of the cache, filled once. It is filled beside its place and renamed when complete, so
+ * that a process that dies half way leaves nothing that looks complete, and two at a time do no
+ * harm.
  */
 export async function intoCache(
   name: string,

@@ -9,7 +9,9 @@ export interface Jdk {
   readonly version: number
 }
 
-/** Functional tests start servers more often than they keep them busy: compile little, keep small. */
+/**
+ * Functional tests start servers more often than they keep them busy: compile little, keep small.
+ */
 export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto']
 
 /** A JDK of at least this version: JAVA_HOME's, the one on the PATH, or one of /usr/lib/jvm. */

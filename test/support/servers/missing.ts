@@ -12,7 +12,9 @@ export interface CommandOptions {
   readonly gid?: number | undefined
 }
 
-/** Runs a command to its end and gives what it wrote; one that fails throws, with its last words. */
+/**
+ * Runs a command to its end and gives what it wrote; one that fails throws, with its last words.
+ */
 export async function run(
   command: string,
   args: readonly string[],

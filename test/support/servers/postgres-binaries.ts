@@ -12,7 +12,9 @@ export interface PostgresBinaries {
   readonly user: { readonly uid: number; readonly gid: number } | undefined
 }
 
-/** The programs of the npm package for this platform, where the user who runs them can reach them. */
+/**
+ * The programs of the npm package for this platform, where the user who runs them can reach them.
+ */
 export async function postgresBinaries(): Promise<PostgresBinaries> {
   const folder = await packageFolder()
   await restoreLinks(folder)
@@ -39,7 +41,10 @@ async function packageFolder(): Promise<string> {
   }
 }
 
-/** A package cannot hold symbolic links; they are restored by an install script that may not have run. */
+/**
+ * A package cannot hold symbolic links; they are restored by an install script that may not have
+ * run.
+ */
 async function restoreLinks(folder: string): Promise<void> {
   const native = join(folder, 'native')
   const links = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')
@@ -71,9 +76,11 @@ async function runs(native: string, user: User): Promise<boolean> {
 async function reachableCopy(native: string, user: User): Promise<string> {
   const { mtimeMs, uid, size } = await stat(join(native, 'bin', 'postgres'))
   const copy = join(tmpdir(), `millrace-postgres-binaries-${Math.floor(mtimeMs)}-${size}-${uid}`)
-  if ((await ownedByUs(copy)) && (await runs(copy, user))) return copy
+  if (await exists(copy)) {
+    if ((await ownedByUs(copy)) && (await runs(copy, user))) return copy
+    await rm(copy, { recursive: true }) // Somebody else's, or half of it cleaned away.
+  }
   const fresh = `${copy}.${process.pid}`
-  await rm(copy, { recursive: true, force: true })
   await mkdir(fresh, { mode: 0o755 })
   await cp(native, fresh, { recursive: true, verbatimSymlinks: false, dereference: true })
   await run('chmod', ['-R', 'a+rX', fresh])

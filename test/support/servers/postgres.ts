@@ -10,7 +10,9 @@ export interface PostgresOptions {
   /** Settings of the server over those for tests, e.g. `{ wal_level: 'replica' }`. */
   readonly settings?: Readonly<Record<string, string>>
   readonly port?: number
-  /** The server's folder; one that holds a database already is used as it is. Default: a fresh one. */
+  /**
+   * The server's folder; one that holds a database already is used as it is. Default: a fresh one.
+   */
   readonly dir?: string
   /** Whether `stop()` leaves the folder. */
   readonly keep?: boolean

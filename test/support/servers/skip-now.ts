@@ -1,8 +1,9 @@
 import type { Test } from 'tap'
 
 /**
- * Ends a test where it stands and counts it as skipped; never returns. Tap can skip a test only before
- * it runs, so the test is ended, and its function, which would go on, is left waiting for ever.
+ * Ends a test where it stands and counts it as skipped; never returns. Tap can skip a test only
+ * before it runs, so the test is ended, and its function, which would go on, is left waiting for
+ * ever.
  */
 export async function skipNow(t: Test, reason: string): Promise<never> {
   if (t.parent === undefined) {

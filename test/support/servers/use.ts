@@ -14,9 +14,9 @@ import { skipNow } from './skip-now.ts'
 import { dropDatabase, sqlClient } from './sql.ts'
 
 /**
- * Servers for one test. Each function gives the server of the whole run if there is one, else starts
- * one that stops with the test; options always make it one of the test's own. A test whose server
- * cannot be had on this machine ends here and is counted as skipped, except under `CI=true`.
+ * Servers for one test. Each function gives the server of the whole run if there is one, else
+ * starts one that stops with the test; options always make it one of the test's own. A test whose
+ * server cannot be had on this machine ends here and is counted as skipped, except under `CI=true`.
  */
 
 export interface TestDatabase {
@@ -25,13 +25,17 @@ export interface TestDatabase {
   readonly database: string
   /** Of the same server's database `postgres`. */
   readonly adminUrl: string
-  /** Runs SQL in the test's database, all on one connection. Gives the rows of the last statement. */
+  /**
+   * Runs SQL in the test's database, all on one connection. Gives the rows of the last statement.
+   */
   query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>
   /** The server, where it is the test's own: `usePostgres(t, {…})`. */
   readonly server?: PostgresServer
 }
 
-/** A fresh database on a PostgreSQL with logical replication, dropped after the test with its slots. */
+/**
+ * A fresh database on a PostgreSQL with logical replication, dropped after the test with its slots.
+ */
 export async function usePostgres(t: Test, options?: PostgresOptions): Promise<TestDatabase> {
   const shared = options === undefined ? sharedUrl('postgres') : undefined
   const server = shared ? undefined : await own(t, 'postgres', () => startPostgres(options))

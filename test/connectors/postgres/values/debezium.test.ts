@@ -164,6 +164,7 @@ check('bit strings are a boolean or little-endian bytes', [
   ['varbit', '', 'null', { typmod: 1 }],
   ['bit', '101', '"BQ=="', { typmod: 3 }],
   ['bit', '1000000', '"QA=="', { typmod: 7 }],
+  ['bit', '1000000', '"QA=="', { typmod: 7, binary: 'hex' }],
   ['varbit', '000000110000001000000001', '"AQID"', { typmod: 24 }],
   ['varbit', '111011010001000110000001000000001', '"AQIj2gE="'],
   ['bit', '00000000', '"AA=="', { typmod: 8 }],

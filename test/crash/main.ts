@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startPostgres } from '../support/servers/postgres.ts'
+import { startRedis } from '../support/servers/redis.ts'
+import { startElasticsearch, startOpensearch } from '../support/servers/search.ts'
+import { Campaign, outputPath } from './campaign.ts'
+import { configure } from './configuration.ts'
+import { Gate } from './gate.ts'
+import { Load } from './load.ts'
+import { Observer } from './observer.ts'
+import { Random } from './random.ts'
+import { isSabotage, sabotages } from './sabotage.ts'
+import { makeShop } from './shop-database.ts'
+import { redisTarget, searchTarget, sqliteTarget, type Target } from './targets.ts'
+
+const usage = `npm run crash -- [--rounds 30] [--seed 1] [--search opensearch|elasticsearch|none]
+                 [--sabotage ${sabotages.join('|')}] [--patience SECONDS] [--keep]
+
+Runs the program of config/orders under load on real servers, kills it in every phase, and compares
+its sinks with Postgres. Exits with 1 unless nothing was lost, nothing wrong, and nothing fell back.`
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '30' },
+    seed: { type: 'string', default: '1' },
+    search: { type: 'string', default: 'opensearch' },
+    sabotage: { type: 'string' },
+    patience: { type: 'string', default: '90' },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+const { sabotage } = values
+const searches = values.search !== 'none'
+const known = sabotage === undefined || isSabotage(sabotage)
+const valid = known && Number(values.rounds) > 0 && Number.isInteger(Number(values.seed))
+if (values.help || !valid || !['opensearch', 'elasticsearch', 'none'].includes(values.search)) {
+  console.log(usage)
+  process.exit(values.help ? 0 : 2)
+}
+/** How often each sink is looked at: as often as two cores can bear beside everything else. */
+const everyMs: Readonly<Record<string, number>> = { local: 300, cache: 1_000, search: 1_500 }
+
+process.exit(await main())
+
+async function main(): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-crash-'))
+  const stack = new AsyncDisposableStack()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stack.disposeAsync().finally(() => process.exit(1)))
+  }
+  const began = performance.now()
+  try {
+    const campaign = await prepare(directory, stack)
+    const tally = await campaign.run()
+    console.log(`${Math.round((performance.now() - began) / 1000)} s`)
+    for (const line of tally.lines) console.log(line)
+    return tally.isClean ? 0 : 1
+  } finally {
+    await stack.disposeAsync()
+    if (values.keep) console.error(`kept: ${directory}`)
+    else rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function prepare(directory: string, stack: AsyncDisposableStack): Promise<Campaign> {
+  console.log(`starting PostgreSQL, Redis${searches ? `, ${values.search}` : ''} …`)
+  const [postgres, redis, search] = await Promise.all([
+    keep(stack, startPostgres()),
+    keep(stack, startRedis()),
+    searches ? keep(stack, startSearch()) : undefined,
+  ])
+  const client = await makeShop(postgres.url)
+  stack.defer(() => client.end())
+  const sinks = ['local', 'cache', ...(search ? ['search'] : [])]
+  const configured = configure(directory, sinks)
+  const gates = await Promise.all(
+    [redis, ...(search ? [search] : [])].map(({ url }) => Gate.before(url)),
+  )
+  const targets: Target[] = [
+    sqliteTarget(configured.sqlitePath),
+    redisTarget(redis.url),
+    ...(search ? [searchTarget(search.url, 'orders')] : []),
+  ]
+  const observers = targets.map((target) => new Observer(target, everyMs[target.name]!))
+  for (const observer of observers) stack.defer(() => observer.stop())
+  return new Campaign({
+    ...{ rounds: Number(values.rounds), random: new Random(Number(values.seed)), client },
+    ...{ load: new Load(postgres.url, Number(values.seed)), gates, observers, configured },
+    ...{ patienceMs: Number(values.patience) * 1000, say: (line: string) => console.log(line) },
+    command: {
+      ...{ file: configured.file, sabotage, output: outputPath(directory) },
+      env: {
+        DATABASE_URL: postgres.url,
+        SQLITE_PATH: configured.sqlitePath,
+        REDIS_URL: gates[0]!.url,
+        SEARCH_URL: gates[1]?.url ?? '',
+      },
+    },
+  })
+}
+
+async function keep<Server extends { stop(): Promise<void> }>(
+  stack: AsyncDisposableStack,
+  starting: Promise<Server>,
+): Promise<Server> {
+  const server = await starting
+  stack.defer(() => server.stop())
+  return server
+}
+
+function startSearch() {
+  return values.search === 'elasticsearch' ? startElasticsearch() : startOpensearch()
+}

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Target, Versions } from './targets.ts'
+
+/** What was seen of a sink so far. Ids are never used twice at the origin. */
+export class Memory {
+  readonly #versions = new Map<string, bigint>()
+  readonly #gone = new Set<string>()
+
+  /** Takes in a look at everything the sink holds. Says what should not have become of it. */
+  note(now: Versions): readonly string[] {
+    const regressions: string[] = []
+    for (const [id, version] of now) {
+      const before = this.#versions.get(id)
+      if (this.#gone.delete(id)) regressions.push(`order ${id} is back from the dead`)
+      else if (before !== undefined && version < before) {
+        regressions.push(`order ${id} fell from version ${before} to ${version}`)
+      }
+      this.#versions.set(id, version)
+    }
+    for (const id of this.#versions.keys()) {
+      if (now.has(id)) continue
+      this.#versions.delete(id)
+      this.#gone.add(id)
+    }
+    return regressions
+  }
+
+  forget(): void {
+    this.#versions.clear()
+    this.#gone.clear()
+  }
+}
+
+/** Looks at one sink all the time, and remembers. */
+export class Observer {
+  readonly target: Target
+  readonly regressions: string[] = []
+  looks = 0
+  readonly #everyMs: number
+  readonly #memory = new Memory()
+  readonly #stop = new AbortController()
+  readonly #watching: Promise<void>
+  /** Where the sink stood at the end of its last life: what it holds at that position is old. */
+  #past: string | null | undefined
+
+  constructor(target: Target, everyMs: number) {
+    this.target = target
+    this.#everyMs = everyMs
+    this.#watching = this.#watch()
+    this.#watching.catch(() => {}) // Thrown by `stop`.
+  }
+
+  /** To be called between two lives: the sink will be cleared, and filled with a new generation. */
+  async beginLife(): Promise<void> {
+    this.#past = await this.target.position()
+    this.#memory.forget()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#watching
+    await this.target.close()
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await this.#look()
+      await sleep(this.#everyMs, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** The position is read first: a sink that stands elsewhere than in the past was cleared before. */
+  async #look(): Promise<void> {
+    const past = this.#past
+    const position = await this.target.position()
+    if (position === undefined || (past && position === past)) return
+    const versions = await this.target.versions()
+    if (versions === undefined || past !== this.#past) return
+    this.looks++
+    this.regressions.push(...this.#memory.note(versions))
+  }
+}

@@ -1,0 +1,145 @@
+import { DatabaseSync } from 'node:sqlite'
+import { Redis } from 'ioredis'
+import { type Documents, inRedis, inSearch, inSqlite } from '../../config/orders/demo/verdict.ts'
+import { checkpointKey } from '../../src/core/checkpoint.ts'
+
+/** The live documents' ids with the version under which the sink keeps them. */
+export type Versions = ReadonlyMap<string, bigint>
+
+/** What a sink has written, seen from outside: past the program and past every gate. */
+export interface Target {
+  /** The sink's name in the configuration. */
+  readonly name: string
+  /** The position that the sink has committed; undefined while there is no checkpoint. */
+  position(): Promise<string | null | undefined>
+  /** Undefined while there is nothing to read from. */
+  versions(): Promise<Versions | undefined>
+  has(id: string): Promise<boolean>
+  documents(): Promise<Documents>
+  close(): Promise<void>
+}
+
+const place = (name: string) =>
+  checkpointKey({ pipeline: 'shop', name, topic: 'shop.orders', partition: 0 })
+
+interface Stored {
+  readonly position: string | null
+}
+
+export function sqliteTarget(path: string): Target {
+  const read = (sql: string, ...values: string[]) => {
+    try {
+      const database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 })
+      try {
+        const statement = database.prepare(sql)
+        statement.setReadBigInts(true)
+        return statement.all(...values)
+      } finally {
+        database.close()
+      }
+    } catch {
+      return undefined // The file or the table is not there yet.
+    }
+  }
+  return {
+    name: 'local',
+    async position() {
+      const rows = read('SELECT value FROM millrace_checkpoint WHERE key = ?', place('local'))
+      return rows?.[0] && (JSON.parse(String(rows[0].value)) as Stored).position
+    },
+    async versions() {
+      const rows = read('SELECT id, version FROM orders')
+      return rows && new Map(rows.map(({ id, version }) => [String(id), version as bigint]))
+    },
+    has: async (id) => read('SELECT 1 FROM orders WHERE id = ?', id)?.length === 1,
+    documents: async () => inSqlite(path),
+    close: async () => {},
+  }
+}
+
+/** A stamp begins with twenty digits of version; `u` after ten of ordinal says that it is alive. */
+const stamp = /^(\d{20})\d{10}u/
+
+export function redisTarget(url: string): Target {
+  const redis = new Redis(url)
+  return {
+    name: 'cache',
+    async position() {
+      const text = await redis.get(`millrace:{${place('cache')}}:checkpoint`)
+      return text === null ? undefined : (JSON.parse(text) as Stored).position
+    },
+    async versions() {
+      const versions = new Map<string, bigint>()
+      for await (const keys of redis.scanStream({ match: 'millrace:v{order:*', count: 2_000 })) {
+        const stamps = keys.length === 0 ? [] : await redis.mget(...(keys as string[]))
+        for (const [i, text] of stamps.entries()) {
+          const version = stamp.exec(text ?? '')?.[1]
+          const id = /\{order:(.*)\}$/.exec((keys as string[])[i]!)?.[1]
+          if (version !== undefined && id !== undefined) versions.set(id, BigInt(version))
+        }
+      }
+      return versions
+    },
+    has: async (id) => (await redis.exists(`order:${id}`)) === 1,
+    documents: () => inRedis(url),
+    async close() {
+      redis.disconnect()
+    },
+  }
+}
+
+interface Page {
+  readonly hits: { readonly hits: readonly Hit[] }
+}
+
+interface Hit {
+  readonly _id: string
+  readonly _version: number
+  readonly sort: readonly unknown[]
+}
+
+const pageSize = 10_000
+
+export function searchTarget(url: string, index: string): Target {
+  const get = async (path: string, body?: object): Promise<unknown> => {
+    const request = body && {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    }
+    const answer = await fetch(`${url}${path}`, request)
+    if (answer.ok) return exactly(await answer.text())
+    await answer.body?.cancel()
+    return undefined
+  }
+  return {
+    name: 'search',
+    async position() {
+      const path = `/millrace-checkpoints/_doc/${encodeURIComponent(place('search'))}`
+      const found = (await get(path)) as { readonly _source: Stored } | undefined
+      return found?._source.position
+    },
+    async versions() {
+      await get(`/${index}/_refresh`, {})
+      const versions = new Map<string, bigint>()
+      const query = { size: pageSize, version: true, _source: false, sort: [{ id: 'asc' }] }
+      for (let after: readonly unknown[] | undefined; ; ) {
+        const body = { ...query, ...(after && { search_after: after }) }
+        const page = (await get(`/${index}/_search`, body)) as Page | undefined
+        if (page === undefined) return undefined
+        const { hits } = page.hits
+        for (const { _id, _version } of hits) versions.set(_id, BigInt(_version))
+        if (hits.length < pageSize) return versions
+        after = hits.at(-1)!.sort
+      }
+    },
+    has: async (id) => (await get(`/${index}/_doc/${id}`)) !== undefined,
+    documents: () => inSearch(url, index),
+    close: async () => {},
+  }
+}
+
+/** Versions beyond 2^53 keep their digits, as text. */
+function exactly(text: string): unknown {
+  return JSON.parse(text.replaceAll(/"_version":(\d+)/g, '"_version":"$1"'))
+}
