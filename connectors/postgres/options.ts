@@ -27,7 +27,10 @@ export const postgresOptions = z.strictObject({
     .describe(
       'Sets the defaults of how values look: exact and nested, or as Debezium prints them.',
     ),
-  'decimal.handling.mode': z.enum(['precise', 'string', 'double']).optional(),
+  'decimal.handling.mode': z
+    .enum(['precise', 'string', 'double'])
+    .optional()
+    .describe('Numeric and money: unscaled bytes, exact digits in a string, or a double.'),
   'time.precision.mode': z
     .enum([
       'adaptive',
@@ -36,13 +39,36 @@ export const postgresOptions = z.strictObject({
       'isostring',
       'microseconds',
       'nanoseconds',
+      'structured',
     ])
-    .optional(),
-  'binary.handling.mode': z.enum(['bytes', 'base64', 'base64-url-safe', 'hex']).optional(),
-  'hstore.handling.mode': z.enum(['json', 'map']).optional(),
-  'interval.handling.mode': z.enum(['numeric', 'string']).optional(),
-  'money.fraction.digits': z.int().min(0).max(20).optional(),
-  'include.unknown.datatypes': z.boolean().optional(),
+    .optional()
+    .describe('Dates and times: numbers in a unit, ISO 8601, or an object of parts.'),
+  'binary.handling.mode': z
+    .enum(['bytes', 'base64', 'base64-url-safe', 'hex'])
+    .optional()
+    .describe('Bytea: base64 (bytes and base64 look the same in JSON), its URL form, or hex.'),
+  'hstore.handling.mode': z
+    .enum(['json', 'map'])
+    .optional()
+    .describe('Hstore: JSON text, or an object.'),
+  'interval.handling.mode': z
+    .enum(['numeric', 'string'])
+    .optional()
+    .describe('Intervals: microseconds, or ISO 8601.'),
+  'money.fraction.digits': z
+    .int()
+    .min(0)
+    .max(20)
+    .optional()
+    .describe('Digits behind the point of money; Debezium’s default is 2.'),
+  'include.unknown.datatypes': z
+    .boolean()
+    .optional()
+    .describe('Whether `format: debezium` has columns of types that Debezium does not know.'),
+  'unavailable.value.placeholder': z
+    .string()
+    .optional()
+    .describe('Stands for an unchanged TOASTed value where placeholders are asked for.'),
 })
 
 export type PostgresOptions = z.output<typeof postgresOptions>
@@ -92,5 +118,6 @@ function modesOf(options: PostgresOptions): ValueModes {
     interval: options['interval.handling.mode'] ?? base.interval,
     moneyFractionDigits: options['money.fraction.digits'] ?? base.moneyFractionDigits,
     includeUnknown: options['include.unknown.datatypes'] ?? base.includeUnknown,
+    unavailable: options['unavailable.value.placeholder'] ?? base.unavailable,
   }
 }

@@ -1,6 +1,7 @@
 /*
  * Finding the ends of JSON values in bytes, for readers that pass values on unparsed. The input is
- * JSON that somebody has already validated: nothing here checks more than it must to stay in bounds.
+ * JSON that somebody has already validated: nothing here checks more than it must to stay in
+ * bounds.
  */
 
 const quote = 0x22

@@ -13,8 +13,8 @@ export interface NestFunctions {
 }
 
 /**
- * Each parent row with all child rows that point at it. Of its own it keeps only who points at whom,
- * parent key → child keys.
+ * Each parent row with all child rows that point at it. Of its own it keeps only who points at
+ * whom, parent key → child keys.
  */
 export class Nest implements Node, Derived {
   readonly #parent: Node

@@ -16,7 +16,7 @@ export interface Progress {
   open: OpenCommit | undefined
   /** Of each topic, the offset of the last record. */
   offsets: Map<string, bigint>
-  /** During a rebuild: per topic, the offset at which history ends. Output is withheld until then. */
+  /** During a rebuild: per topic, the offset where history ends. Output is withheld until then. */
   building: ReadonlyMap<string, bigint> | undefined
   /** A commit of which only a part is told, and the place of its next record. */
   emitting: (Emission & { readonly ordinal: number }) | undefined

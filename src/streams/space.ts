@@ -4,10 +4,10 @@ import type { Store } from '../core/store.ts'
 import { type Key, textOf } from './key.ts'
 
 /*
- * One state's entries in the store: `<id: u16> <part> [00 <part>]`. A part is a key's UTF-8 text, in
- * which neither 00 nor 01 occurs, so that key 1 never sees the entries of key 12. A text too long for
- * the store becomes `<first bytes> 01 <SHA-256>`, and the full text stands in front of the value, as
- * `<length: u32> <text>`.
+ * One state's entries in the store: `<id: u16> <part> [00 <part>]`. A part is a key's UTF-8 text,
+ * in which neither 00 nor 01 occurs, so that key 1 never sees the entries of key 12. A text too
+ * long for the store becomes `<first bytes> 01 <SHA-256>`, and the full text stands in front of the
+ * value, as `<length: u32> <text>`.
  */
 
 const longestPart = 900

@@ -35,8 +35,8 @@ const collectedPerBatch = 5_000
  * each commit on each document, once.
  *
  * State, outputs and position become durable together. A commit whose output is large goes out in
- * several transactions; the state then says what is being told, and the position stays where it was,
- * so that after a crash `resume` tells the rest, and commits that are read again are skipped.
+ * several transactions; the state then says what is being told, and the position stays where it
+ * was, so that after a crash `resume` tells the rest, and commits that are read again are skipped.
  */
 export class ViewTask implements Sink<LogRecord> {
   readonly #options: ViewTaskOptions

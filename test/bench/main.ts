@@ -2,11 +2,11 @@ import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
 import { round } from './measure.ts'
 import { path } from './path.ts'
-import { source } from './source.ts'
+import { source, sourceSmall } from './source.ts'
 import { view } from './view.ts'
 
 /** Every benchmark, by name. */
-const benches: Readonly<Record<string, Bench>> = { source, view, path }
+const benches: Readonly<Record<string, Bench>> = { source, 'source-small': sourceSmall, view, path }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -61,7 +61,7 @@ test('changes of both sides in one commit are one change of the result', async (
   t.same(told(records), ['u {"id":1} {"name":"Bobby"}'])
 })
 
-test('a right row reaches the left rows of its own key, not of one that begins alike', async (t) => {
+test('a right row reaches the left rows of its own key, not of a similar one', async (t) => {
   const run = new ViewRun({ v: inner })
   await run.commit(
     insert('customers', { id: 1, name: 'one' }),
@@ -90,7 +90,7 @@ test('references of several columns are objects, in any order of their columns',
   ])
 })
 
-test('an int8 reference finds a key that is written as a plain number, with all digits', async (t) => {
+test('an int8 reference finds a key written as a plain number, with all digits', async (t) => {
   const column = (name: string, key: boolean) =>
     ({ name, kind: 'int8', type: 'int8', key }) as const
   const schema = { columns: [column('id', true), column('customer_id', false)] }

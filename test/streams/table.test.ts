@@ -57,7 +57,7 @@ test('an older version never replaces a newer one', async (t) => {
   t.same(told(await run.read()), [])
 })
 
-test('a truncate removes what came before it, also in its own commit, and nothing after', async (t) => {
+test('a truncate removes what came before it, in its own commit too, and no more', async (t) => {
   const run = new ViewRun(rows)
   await run.commit(insert('rows', { id: 1, n: 1 }), insert('rows', { id: 2, n: 1 }))
   const records = await run.commit(
@@ -77,7 +77,7 @@ test('a sweep removes the rows that were not confirmed since its version', async
   t.same(told(records), ['d {"id":1}', 'tombstone {"id":1}'])
 })
 
-test('columns that are missing because they did not change are filled from the table', async (t) => {
+test('columns missing because they did not change are filled from the table', async (t) => {
   const column = (name: string) => ({ name, kind: 'string', type: 'text', key: false }) as const
   const schema = { columns: [column('id'), column('text'), column('n')] }
   const run = new ViewRun(rows)
@@ -87,7 +87,7 @@ test('columns that are missing because they did not change are filled from the t
   t.same(told(await run.commit({ ...change, op: 'u' })), [])
 })
 
-test('a row under a new key takes its missing columns from the row under the old one', async (t) => {
+test('a row under a new key takes missing columns from the row under the old one', async (t) => {
   for (const cut of [false, true]) {
     const run = new ViewRun(rows)
     await run.commit(insert('rows', { id: 1, text: 'a', n: 1 }))

@@ -276,7 +276,7 @@ test('after every commit the views are what the tables say, each change told onc
   t.pass('400 histories in batches cut anywhere')
 })
 
-test('restarts and crashes around any transaction lose nothing and tell nothing twice', async (t) => {
+test('restarts and crashes at any transaction lose nothing and tell nothing twice', async (t) => {
   let parts = 0
   await fc.assert(
     fc.asyncProperty(history, fc.infiniteStream(fc.nat(9)), async (commits, dice) => {

@@ -208,7 +208,7 @@ test('what a rebuild leaves behind is deleted from the store', async (t) => {
   t.ok(run.task.store.size < 15, `${run.task.store.size} entries`)
 })
 
-test('a view that is now over another table deletes its documents under their old keys', async (t) => {
+test('a view now over another table deletes its documents under their old keys', async (t) => {
   const run = new ViewRun(rows)
   await run.commit(insert('rows', { id: 1, n: 1 }), insert('others', { no: 2 }, { no: 2 }))
   await run.commit(insert('rows', { id: 2, n: 1 }), insert('others', { no: 1 }, { no: 1 }))

@@ -6,8 +6,7 @@ import { cpuMicros } from '../measure.ts'
  * The least that a reader of a slot can do: skips every message by its length, looks at the first
  * letter of the payload to see the commit, and acknowledges as often as the connector does.
  */
-const { url, slot } = JSON.parse(process.argv[2]!)
-const { rows } = JSON.parse(process.argv[2]!)
+const { url, slot, rows, commits } = JSON.parse(process.argv[2]!)
 const client = new Client({ connectionString: url, replication: 'database' } as object)
 await client.connect()
 const socket = (client as unknown as { connection: { stream: Socket } }).connection.stream
@@ -27,6 +26,7 @@ function drain(): Promise<void> {
   query.writeUInt32BE(4 + sql.length, 1)
   const alive = setInterval(acknowledge, 200)
   return new Promise((resolve) => {
+    let left = commits
     let rest: Buffer = Buffer.alloc(0)
     socket.removeAllListeners('data')
     socket.on('data', (chunk: Buffer) => {
@@ -37,6 +37,10 @@ function drain(): Promise<void> {
         if (end > bytes.length) break
         // CopyData 'd', XLogData 'w', 25 bytes of header, Commit 'C'.
         if (bytes[at] === 0x64 && bytes[at + 5] === 0x77 && bytes[at + 30] === 0x43) {
+          if (--left > 0) {
+            at = end
+            continue
+          }
           last = performance.now()
           clearInterval(alive)
           resolve()
