@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { MissingServer } from '../support/servers/missing.ts'
 import { startPostgres } from '../support/servers/postgres.ts'
 import { startRedis } from '../support/servers/redis.ts'
 import { startElasticsearch, startOpensearch } from '../support/servers/search.ts'
@@ -19,7 +20,8 @@ const usage = `npm run crash -- [--rounds 30] [--seed 1] [--search opensearch|el
                  [--sabotage ${sabotages.join('|')}] [--patience SECONDS] [--keep]
 
 Runs the program of config/orders under load on real servers, kills it in every phase, and compares
-its sinks with Postgres. Exits with 1 unless nothing was lost, nothing wrong, and nothing fell back.`
+its sinks with Postgres. Exits with 1 unless nothing was lost, nothing wrong, and nothing fell back;
+with 3 if a server cannot be had.`
 
 const { values } = parseArgs({
   options: {
@@ -58,6 +60,10 @@ async function main(): Promise<number> {
     console.log(`${Math.round((performance.now() - began) / 1000)} s`)
     for (const line of tally.lines) console.log(line)
     return tally.isClean ? 0 : 1
+  } catch (error) {
+    if (!(error instanceof MissingServer)) throw error
+    console.error(`missing: ${error.message}`)
+    return 3
   } finally {
     await stack.disposeAsync()
     if (values.keep) console.error(`kept: ${directory}`)

@@ -122,6 +122,7 @@ function makeParts(directory: string, making: Making): Parts {
       ...{ name: 'views', topics: topology.topics, group: 'views' },
       ...{ meter: new Meter(), progress: new Progress() },
       open: (task) => {
+        // Every document fills a transaction.
         const options = { topology, task, release: '1', now: () => 0, partBytes: 1 }
         return wrap(new ViewTask(options), 'log→views')
       },

@@ -52,7 +52,12 @@ interface Part {
 const whole = (...changes: readonly TestChange[]): Part => ({ changes, complete: true })
 const part = (...changes: readonly TestChange[]): Part => ({ changes, complete: false })
 
-/** What the source reads, batch by batch; each batch one or several commits, or a part of one. */
+/**
+ * What the source reads, batch by batch; each batch one or several commits, or a part of one.
+ *
+ * Only the first commit of a batch changes several documents. As the views tell each document but a
+ * commit's last in a transaction of its own, readers see either nothing of a batch or all of it.
+ */
 const script: readonly (readonly Part[])[] = [
   [
     whole(
@@ -64,14 +69,14 @@ const script: readonly (readonly Part[])[] = [
       ...[addItem(10, 1, 'lamp'), addItem(10, 2, 'chair'), addItem(11, 1, 'radio')],
     ),
   ],
+  // A key changes, and with it the key of a row that points at it; then two more commits.
   [
-    whole(update(customers, { id: 1, name: 'Ada Byron' })),
-    whole(insert(orders, order(13, 1)), addItem(13, 1, 'scarf')),
-    // A key changes, and with it the key of a row that points at it.
     whole(
       ...changeKey(orders, 11, order(21, 2, 'paid')),
       ...[removeItem(11, 1), addItem(21, 1, 'radio')],
     ),
+    whole(update(customers, { id: 1, name: 'Ada Byron' })),
+    whole(insert(orders, order(13, 1)), addItem(13, 1, 'scarf')),
   ],
   // One commit in three batches, whose documents take several transactions to tell.
   [
@@ -84,7 +89,7 @@ const script: readonly (readonly Part[])[] = [
   [
     whole(...many.slice(12).map((id) => remove(orders, id))),
     whole(remove(orders, 12)),
-    whole(remove(customers, 2), update(orders, order(13, null))),
+    whole(remove(customers, 2)),
   ],
   // A deleted order is there again; another changes, and changes back; a third goes.
   [

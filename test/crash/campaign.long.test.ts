@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { type Test, test } from 'tap'
+import { skipNow } from '../support/servers/skip-now.ts'
+import { sabotages } from './sabotage.ts'
+
+const result = /^rounds (\d+), kills (\d+), lost (\d+), wrong (\d+), regressions (\d+)$/
+
+test('nothing is lost, wrong or falls back, in whatever phase the program is killed', async (t) => {
+  const { code, rounds, kills, faults, output } = await campaign(t, '--rounds', '12', '--seed', '7')
+  t.strictSame(
+    { code, rounds, kills, faults },
+    { code: 0, rounds: 12, kills: 12, faults: 0 },
+    output,
+  )
+})
+
+for (const sabotage of sabotages) {
+  test(`a program that is broken by ${sabotage} is found out`, async (t) => {
+    const args = ['--rounds', '5', '--seed', '7', '--search', 'none', '--sabotage', sabotage]
+    const { code, faults, output } = await campaign(t, ...args)
+    t.equal(code, 1, output)
+    t.ok(faults > 0, output)
+  })
+}
+
+async function campaign(t: Test, ...args: readonly string[]) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  const missing = /^missing: (.*)$/m.exec(output)?.[1]
+  if (missing !== undefined && process.env.CI !== 'true') await skipNow(t, missing)
+  const numbers = result.exec(output.trimEnd().split('\n').at(-1)!)?.slice(1).map(Number) ?? []
+  const [rounds, kills, lost = 0, wrong = 0, regressions = 0] = numbers
+  return { code, rounds, kills, faults: lost + wrong + regressions, output }
+}

@@ -1,0 +1,35 @@
+import { test } from 'tap'
+import { Memory } from './observer.ts'
+
+const look = (versions: Readonly<Record<string, bigint>>) => new Map(Object.entries(versions))
+
+test('versions that grow, and orders that come and go, are no regressions', async (t) => {
+  const memory = new Memory()
+  t.strictSame(memory.note(look({ 1: 5n, 2: 5n })), [])
+  t.strictSame(memory.note(look({ 1: 5n, 2: 6n, 3: 7n })), [])
+  t.strictSame(memory.note(look({ 1: 8n, 3: 7n })), [])
+})
+
+test('a version that falls is reported once', async (t) => {
+  const memory = new Memory()
+  memory.note(look({ 1: 2n ** 60n + 1n }))
+  t.strictSame(memory.note(look({ 1: 2n ** 60n })), [
+    `order 1 fell from version ${2n ** 60n + 1n} to ${2n ** 60n}`,
+  ])
+  t.strictSame(memory.note(look({ 1: 2n ** 60n })), [])
+})
+
+test('an order that was seen, then gone, and is there again, is reported', async (t) => {
+  const memory = new Memory()
+  memory.note(look({ 1: 5n }))
+  memory.note(look({}))
+  t.strictSame(memory.note(look({ 1: 9n })), ['order 1 is back from the dead'])
+})
+
+test('a new life begins with an empty memory', async (t) => {
+  const memory = new Memory()
+  memory.note(look({ 1: 5n, 2: 5n }))
+  memory.note(look({ 1: 5n }))
+  memory.forget()
+  t.strictSame(memory.note(look({ 1: 1n, 2: 1n })), [])
+})
