@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { describeError, MillraceError } from '../../src/core/errors.ts'
 import type { Finding } from '../../src/core/plugin.ts'
-import type { PostgresOptions } from './options.ts'
+import { type PostgresOptions, resolveOptions } from './options.ts'
 import { connect } from './session.ts'
 import { checkWalLevel } from './slot.ts'
 import { describeTable, findTables, primaryKey, quoteTable, type Table } from './tables.ts'
@@ -19,7 +19,8 @@ export async function* check(options: PostgresOptions): AsyncGenerator<Finding> 
     await checkWalLevel(sql)
     yield { level: 'ok', what: 'wal_level is logical' }
     yield await checkRole(sql)
-    for (const table of await findTables(sql, options.tables)) yield await checkTable(sql, table)
+    for (const table of await findTables(sql, resolveOptions(options, '', '')))
+      yield await checkTable(sql, table)
   } catch (error) {
     yield finding(error)
   } finally {

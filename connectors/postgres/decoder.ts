@@ -1,14 +1,17 @@
+import { MillraceError } from '../../src/core/errors.ts'
 import { unchangedHeader } from '../../src/core/record.ts'
 import type { Batch } from '../../src/core/source.ts'
 import {
   type Commit,
   EnvelopeWriter,
+  type LogicalMessage,
   makeRecord,
   type OpenRecord,
   type Origin,
 } from './envelope-writer.ts'
-import { formatLsn, type Lsn } from './lsn.ts'
+import type { Lsn } from './lsn.ts'
 import {
+  type Begin,
   letter,
   type RelationMessage,
   readBegin,
@@ -18,20 +21,47 @@ import {
 } from './pgoutput.ts'
 import { encodePosition, isInside, type PostgresPosition } from './position.ts'
 import type { Relation } from './relation.ts'
-import { keepIdentityOnly, sameKey, unchangedColumns } from './row.ts'
+import { keepIdentityOnly, sameKey, sameRow, unchangedColumns } from './row.ts'
+import { type TransactionRecord, TransactionWriter } from './transaction.ts'
 import { readTuple } from './tuple.ts'
 
 /** A batch is due after so many bytes; a commit that is larger goes out in parts of this size. */
-const batchBytes = 1024 * 1024
+const defaultBatchBytes = 1024 * 1024
+
+/** Logical messages of millrace itself, which no topic shows. */
+export const ownPrefix = 'millrace.'
 
 const tagOld = 0x4f
 const tagKey = 0x4b
 
+/** What of the WAL becomes records. */
+export interface DecodingOptions {
+  /** Letters of operations to leave out. */
+  readonly skipped: ReadonlySet<string>
+  readonly tombstones: boolean
+  /** Updates that left all columns as they were are left out, where old rows are sent. */
+  readonly skipUnchanged: boolean
+  /** BEGIN and END of each transaction become records, and changes name theirs. */
+  readonly transactions: boolean
+  /** Most records of a batch. */
+  readonly batchRecords: number
+  /** Whether logical messages of a prefix are wanted. */
+  readonly selectsMessage: (prefix: string) => boolean
+}
+
 export interface Decoding {
   readonly origin: Origin
+  readonly options: DecodingOptions
   readonly position: PostgresPosition
-  /** Relation of an OID, as far as it was defined. */
+  /** Relation of an OID, as far as it was defined. Changes of others are counted and left out. */
   readonly relations: ReadonlyMap<number, Relation>
+  readonly batchBytes?: number | undefined
+}
+
+/** A topic's last record of the current commit, with those that share its ordinal. */
+interface Held {
+  record: OpenRecord
+  bytes: number
 }
 
 /** The commit under way, and how much of it went out in an earlier life. */
@@ -51,19 +81,28 @@ interface OpenCommit extends Commit {
 export class ChangeDecoder {
   readonly #writer: EnvelopeWriter
   readonly #relations: ReadonlyMap<number, Relation>
+  readonly #options: DecodingOptions
+  readonly #transaction: TransactionWriter | undefined
   /** The last whole commit, or the part of the current one that went out. */
   #position: PostgresPosition
   #records: OpenRecord[] = []
+  readonly #batchBytes: number
+  /** Of the records that may go out: all but those in #last. */
   #bytes = 0
+  /** The part of #bytes that belongs to the current commit. */
+  #commitBytes = 0
   #commit: OpenCommit | undefined
   /** Where in #records the current commit begins. */
   #commitStart = 0
   #ordinal = 0
-  /** The current commit's last record in each topic. */
-  readonly #last = new Map<string, OpenRecord>()
+  readonly #last = new Map<string, Held>()
   #moved = false
 
-  constructor({ origin, position, relations }: Decoding) {
+  constructor(decoding: Decoding) {
+    const { origin, position, relations, options, batchBytes = defaultBatchBytes } = decoding
+    this.#options = options
+    this.#transaction = options.transactions ? new TransactionWriter(origin.name) : undefined
+    this.#batchBytes = batchBytes
     this.#writer = new EnvelopeWriter(origin)
     this.#relations = relations
     this.#position = position
@@ -75,7 +114,7 @@ export class ChangeDecoder {
   }
 
   get isFull(): boolean {
-    return this.#bytes >= batchBytes
+    return this.#bytes >= this.#batchBytes || this.#records.length > this.#options.batchRecords
   }
 
   /** Handles one message. A Relation message is returned: it must be defined before the next one. */
@@ -101,7 +140,10 @@ export class ChangeDecoder {
       case letter.truncate:
         this.#truncate(bytes, at + 1, lsn)
         break
-      default: // Types, origins and logical messages change no row.
+      case letter.message:
+        this.#message(bytes, at + 1)
+        break
+      default: // Types and origins change no row.
     }
     return undefined
   }
@@ -129,15 +171,15 @@ export class ChangeDecoder {
     this.#records = this.#records.slice(count)
     this.#commitStart = 0
     this.#moved = false
-    this.#bytes = sizeOf(this.#records)
+    this.#bytes = this.#commitBytes
     return { records, position: encodePosition(this.#position), complete: true }
   }
 
   #takePart(commit: OpenCommit): Batch<OpenRecord> {
-    const held = new Set([...this.#last.values()].map(({ ordinal }) => ordinal))
+    const held = new Set([...this.#last.values()].map(({ record }) => record.ordinal))
     const records = this.#records.filter(({ ordinal }) => !held.has(ordinal))
     this.#records = this.#records.filter(({ ordinal }) => held.has(ordinal))
-    this.#bytes = sizeOf(this.#records)
+    this.#bytes = this.#commitBytes = 0
     this.#position = {
       ...this.#position,
       commit: commit.lsn,
@@ -149,7 +191,10 @@ export class ChangeDecoder {
   }
 
   #begin(bytes: Buffer, at: number): void {
-    const { lsn, micros, xid } = readBegin(bytes, at)
+    this.#enter(readBegin(bytes, at))
+  }
+
+  #enter({ lsn, micros, xid }: Begin): void {
     const before = this.#position
     const again = lsn === before.commit && isInside(before)
     const skip = lsn > before.commit ? 0 : again ? before.ordinal : Number.MAX_SAFE_INTEGER
@@ -162,16 +207,24 @@ export class ChangeDecoder {
     }
     this.#commitStart = this.#records.length
     this.#ordinal = 0
+    const told = xid === 0 ? undefined : this.#transaction?.begin(this.#commit, lsn)
+    if (told !== undefined && (skip === 0 || this.#commit.held.has(0))) this.#note(told)
   }
 
   #end(endLsn: Lsn): void {
     const commit = this.#commit!
-    for (const record of this.#last.values()) record.endsCommit = true
+    const isNew = commit.skip < Number.MAX_SAFE_INTEGER
+    const told = isNew && commit.xid !== 0 ? this.#transaction?.end() : undefined
+    if (told !== undefined) this.#note(told)
+    for (const { record, bytes } of this.#last.values()) {
+      record.endsCommit = true
+      this.#bytes += bytes
+    }
     this.#last.clear()
     this.#commit = undefined
-    this.#commitStart = 0
-    if (commit.skip === Number.MAX_SAFE_INTEGER) return
-    const wrote = this.#ordinal > 0
+    this.#commitStart = this.#commitBytes = 0
+    if (!isNew) return
+    const wrote = this.#ordinal > 0 || told !== undefined
     this.#position = {
       ...this.#position,
       ...{ commit: commit.lsn, ordinal: this.#ordinal, held: [], commitEnd: endLsn },
@@ -183,8 +236,8 @@ export class ChangeDecoder {
 
   // Insert: oid:u32 'N' tuple
   #insert(bytes: Buffer, at: number, lsn: number): void {
-    const relation = this.#relation(bytes, at)
-    if (relation === undefined || this.#isPassed()) return
+    const relation = this.#wanted(bytes, at)
+    if (relation === undefined || this.#isSkipped('c', relation)) return
     readTuple(bytes, at + 5, relation.row)
     const image = { row: relation.row }
     this.#emit(relation, this.#writer.key(bytes, relation, relation.row), bytes, {
@@ -194,8 +247,9 @@ export class ChangeDecoder {
 
   // Update: oid:u32 ('K' tuple | 'O' tuple)? 'N' tuple
   #update(bytes: Buffer, at: number, lsn: number): void {
-    const relation = this.#relation(bytes, at)
-    if (relation === undefined || this.#isPassed()) return
+    const relation = this.#wanted(bytes, at)
+    if (relation === undefined) return
+    if (relation.keyNeedsFull) throw keyNeedsFull(relation)
     const { row, old } = relation
     const tag = bytes[at + 4]
     const hasOld = tag === tagOld || tag === tagKey
@@ -207,6 +261,8 @@ export class ChangeDecoder {
       return
     }
     const full = tag === tagOld ? old : undefined
+    const isIdle = full && this.#options.skipUnchanged && sameRow(bytes, relation, old, row)
+    if (this.#isSkipped('u', relation, isIdle)) return
     const headers = holes(unchangedColumns(relation, row, full))
     const before = hasOld ? { row: old } : null
     const change = { op: 'u', before, after: { row, old: full }, lsn, snapshot: 'false' } as const
@@ -221,11 +277,14 @@ export class ChangeDecoder {
     const newKey = this.#writer.key(bytes, relation, row)
     const ordinal = this.#ordinal
     const gone = { op: 'd', before: { row: old }, after: null, lsn, snapshot: 'false' } as const
-    this.#emit(relation, oldKey, bytes, gone, { '__debezium.newkey': String(newKey) })
-    this.#ordinal = ordinal
-    this.#push(relation, oldKey, null)
+    if (!this.#isSkipped('d', relation)) {
+      this.#emit(relation, oldKey, bytes, gone, { '__debezium.newkey': String(newKey) })
+      this.#ordinal = ordinal
+      if (this.#options.tombstones) this.#push(relation, oldKey, null)
+    }
     const came = { op: 'c', before: null, after: { row, old }, lsn, snapshot: 'false' } as const
     this.#ordinal = ordinal
+    if (this.#isSkipped('c', relation)) return
     this.#emit(relation, newKey, bytes, came, {
       ...{ '__debezium.oldkey': String(oldKey) },
       ...holes(unchangedColumns(relation, row, old)),
@@ -234,8 +293,9 @@ export class ChangeDecoder {
 
   // Delete: oid:u32 ('K' tuple | 'O' tuple)
   #delete(bytes: Buffer, at: number, lsn: number): void {
-    const relation = this.#relation(bytes, at)
-    if (relation === undefined || this.#isPassed()) return
+    const relation = this.#wanted(bytes, at)
+    if (relation === undefined || this.#isSkipped('d', relation)) return
+    if (relation.keyNeedsFull) throw keyNeedsFull(relation)
     const { old } = relation
     readTuple(bytes, at + 5, old)
     if (bytes[at + 4] === tagKey) keepIdentityOnly(relation, old)
@@ -244,36 +304,82 @@ export class ChangeDecoder {
     this.#emit(relation, key, bytes, {
       ...{ op: 'd', before: { row: old }, after: null, lsn, snapshot: 'false' },
     })
-    if (key === null) return
+    if (key === null || !this.#options.tombstones) return
     this.#ordinal = ordinal
     this.#push(relation, key, null)
     this.#ordinal = ordinal + 1
   }
 
+  /** Each table is a change of its own: one may be held back for COMMIT while another goes out. */
   #truncate(bytes: Buffer, at: number, lsn: number): void {
-    if (this.#isPassed()) return
-    const ordinal = this.#ordinal
     for (const oid of readTruncate(bytes, at)) {
-      const relation = this.#relations.get(oid)
-      if (relation === undefined) continue
-      this.#ordinal = ordinal
+      const relation = this.#wantedTable(oid)
+      if (relation === undefined || this.#isSkipped('t', relation)) continue
       this.#emit(relation, null, bytes, {
         ...{ op: 't', before: null, after: null, lsn, snapshot: 'false' },
       })
     }
-    this.#ordinal = ordinal + 1
   }
 
-  #relation(bytes: Buffer, at: number): Relation | undefined {
-    return this.#relations.get(bytes.readUInt32BE(at))
+  #wanted(bytes: Buffer, at: number): Relation | undefined {
+    return this.#wantedTable(bytes.readUInt32BE(at))
   }
 
-  /** Whether the change at hand went out in an earlier life; then it is only counted. */
-  #isPassed(): boolean {
+  /**
+   * The table of the change at hand; `undefined` if that is only counted, because it is of no table
+   * that we read, or went out in an earlier life.
+   */
+  #wantedTable(oid: number): Relation | undefined {
     const { skip, held } = this.#commit!
-    if (this.#ordinal >= skip || held.has(this.#ordinal)) return false
+    const relation = this.#relations.get(oid)
+    const isPassed = this.#ordinal < skip && !held.has(this.#ordinal)
+    if (relation !== undefined && !isPassed) return relation
+    if (relation !== undefined) this.#transaction?.count(relation)
+    this.#ordinal++
+    return undefined
+  }
+
+  /** Whether a change is left out: it is only counted. */
+  #isSkipped(op: string, relation: Relation, isIdle = false): boolean {
+    if (!isIdle && !this.#options.skipped.has(op)) return false
+    this.#transaction?.count(relation)
     this.#ordinal++
     return true
+  }
+
+  // Message: flags:u8 (1: transactional) lsn:u64 prefix:string length:u32 content
+  #message(bytes: Buffer, at: number): void {
+    const prefixEnd = bytes.indexOf(0, at + 9)
+    const prefix = bytes.toString('utf8', at + 9, prefixEnd)
+    const length = bytes.readUInt32BE(prefixEnd + 1)
+    const content = bytes.subarray(prefixEnd + 5, prefixEnd + 5 + length)
+    const lsn = bytes.readBigUInt64BE(at + 1)
+    const isWanted = !prefix.startsWith(ownPrefix) && this.#options.selectsMessage(prefix)
+    if (this.#commit !== undefined) this.#tell({ prefix, content, lsn }, isWanted)
+    else if (isWanted && lsn > this.#position.commit) {
+      this.#enter({ lsn, micros: BigInt(Date.now()) * 1000n, xid: 0 })
+      this.#tell({ prefix, content, lsn }, true)
+      this.#end(lsn + 1n)
+    }
+  }
+
+  #tell(message: LogicalMessage, isWanted: boolean): void {
+    const { skip, held, xid } = this.#commit!
+    const isPassed = this.#ordinal < skip && !held.has(this.#ordinal)
+    const place = xid === 0 || !isWanted ? undefined : this.#transaction?.count(undefined)
+    if (isWanted && !isPassed) this.#note(this.#writer.message(this.#commit!, message, place))
+    this.#ordinal++
+  }
+
+  /** A record that is no row's. */
+  #note({ topic, key, value }: TransactionRecord): void {
+    const { timestamp, version } = this.#commit!
+    const record: OpenRecord = {
+      ...{ topic, key, value, timestamp, version, ordinal: this.#ordinal },
+      ...{ endsCommit: false, headers: undefined, schema: undefined, cause: undefined },
+    }
+    this.#records.push(record)
+    this.#hold(topic, record, key.length + value.length + 32)
   }
 
   #emit(
@@ -283,7 +389,8 @@ export class ChangeDecoder {
     change: Parameters<EnvelopeWriter['value']>[3],
     headers?: Record<string, string>,
   ): void {
-    const value = this.#writer.value(bytes, relation, this.#commit!, change)
+    const place = this.#transaction?.count(relation)
+    const value = this.#writer.value(bytes, relation, this.#commit!, change, place)
     this.#push(relation, key, value, headers)
     this.#ordinal++
   }
@@ -298,23 +405,34 @@ export class ChangeDecoder {
     const place = { relation, commit, timestamp: commit.timestamp, ordinal: this.#ordinal }
     const record = makeRecord(place, key, value, headers)
     this.#records.push(record)
-    this.#last.set(relation.topic, record)
-    this.#bytes += (key?.length ?? 0) + (value?.length ?? 0) + 32
+    this.#hold(relation.topic, record, (key?.length ?? 0) + (value?.length ?? 0) + 32)
   }
+
+  /** The record takes the place of the topic's last one, which may go out from now on. */
+  #hold(topic: string, record: OpenRecord, bytes: number): void {
+    const last = this.#last.get(topic)
+    if (last === undefined) {
+      this.#last.set(topic, { record, bytes })
+      return
+    }
+    if (last.record.ordinal === record.ordinal) last.bytes += bytes
+    else {
+      this.#bytes += last.bytes
+      this.#commitBytes += last.bytes
+      last.bytes = bytes
+    }
+    last.record = record
+  }
+}
+
+function keyNeedsFull({ namespace, name, key }: Relation): MillraceError {
+  const columns = key.map((column) => column.name).join(', ')
+  const fact = `The server does not send all of the key (${columns}) of ${namespace}.${name} with old rows.`
+  const fix = `ALTER TABLE ${namespace}.${name} REPLICA IDENTITY FULL makes it.`
+  return new MillraceError('NO_KEY', `${fact} ${fix}`)
 }
 
 /** Columns without a value, said in a header so that no placeholder can reach a sink. */
 function holes(names: readonly string[] | undefined): Record<string, string> | undefined {
   return names && { [unchangedHeader]: JSON.stringify(names) }
-}
-
-function sizeOf(records: readonly OpenRecord[]): number {
-  let bytes = 0
-  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0) + 32
-  return bytes
-}
-
-/** For messages about where the decoder is. */
-export function describePlace({ commitEnd }: PostgresPosition): string {
-  return formatLsn(commitEnd)
 }

@@ -1,7 +1,9 @@
 import { ByteWriter } from '../../src/core/byte-writer.ts'
 import type { NewRecord } from '../../src/core/record.ts'
+import type { Lsn } from './lsn.ts'
 import type { Relation } from './relation.ts'
 import { writeKey, writeNull, writeRow } from './row.ts'
+import type { TransactionPlace } from './transaction.ts'
 import type { Slots } from './tuple.ts'
 
 /** What the envelope's `source` says of a connector; constant while it runs. */
@@ -73,7 +75,13 @@ export class EnvelopeWriter {
     return out.take()
   }
 
-  value(bytes: Buffer, relation: Relation, commit: Commit, change: ChangeImage): Buffer {
+  value(
+    bytes: Buffer,
+    relation: Relation,
+    commit: Commit,
+    change: ChangeImage,
+    place?: TransactionPlace,
+  ): Buffer {
     const out = this.#out
     this.#prepare(relation, commit, change.snapshot)
     out.begin()
@@ -87,8 +95,30 @@ export class EnvelopeWriter {
     writeInteger(out, change.lsn)
     out.copy(this.#middle)
     writeInteger(out, change.lsn)
-    out.copy(this.#tail(change.op))
+    out.copy(this.#tail(change.op, place))
     return out.take()
+  }
+
+  /** A logical message, as a record of `<prefix>.message`. */
+  message(commit: Commit, { prefix, content, lsn }: LogicalMessage, place?: TransactionPlace) {
+    const { version, name, database } = this.#origin
+    const { micros, previous, xid } = commit
+    const source = {
+      ...{ version, connector: 'postgresql', name, ts_ms: Number(micros / 1000n) },
+      ...{ snapshot: 'false', db: database, sequence: JSON.stringify([previous, String(lsn)]) },
+      ...{ ts_us: Number(micros), schema: '', table: '', txId: xid || null },
+      ...{ lsn: Number(lsn), xmin: null },
+    }
+    const now = Date.now()
+    const value = {
+      ...{ op: 'm', ts_ms: now, source, transaction: place ? transactionOf(place) : null },
+      message: { prefix, content: content.toString('base64') },
+    }
+    return {
+      topic: `${name}.message`,
+      key: Buffer.from(JSON.stringify({ prefix })),
+      value: Buffer.from(JSON.stringify(value)),
+    }
   }
 
   #prepare(relation: Relation, commit: Commit, snapshot: string): void {
@@ -112,22 +142,37 @@ export class EnvelopeWriter {
   }
 
   /** The rest from `xmin` on, rendered once a millisecond. */
-  #tail(op: ChangeImage['op']): Buffer {
+  #tail(op: ChangeImage['op'], place?: TransactionPlace): Buffer {
     const now = Date.now()
+    if (place !== undefined) return encoder(tailOf(op, now, JSON.stringify(transactionOf(place))))
     if (now !== this.#tailMs) {
       this.#tails.clear()
       this.#tailMs = now
     }
     let tail = this.#tails.get(op)
     if (tail === undefined) {
-      tail = encoder(
-        `,"xmin":null},"transaction":null,"op":"${op}",` +
-          `"ts_ms":${now},"ts_us":${now}000,"ts_ns":${now}000000}`,
-      )
+      tail = encoder(tailOf(op, now, 'null'))
       this.#tails.set(op, tail)
     }
     return tail
   }
+}
+
+export interface LogicalMessage {
+  readonly prefix: string
+  readonly content: Buffer
+  readonly lsn: Lsn
+}
+
+function tailOf(op: string, now: number, transaction: string): string {
+  return (
+    `,"xmin":null},"transaction":${transaction},"op":"${op}",` +
+    `"ts_ms":${now},"ts_us":${now}000,"ts_ns":${now}000000}`
+  )
+}
+
+function transactionOf({ id, totalOrder, collectionOrder }: TransactionPlace) {
+  return { id, total_order: totalOrder, data_collection_order: collectionOrder }
 }
 
 /** What a record of a change has beside its key and value. */

@@ -66,12 +66,12 @@ export class MessageStream {
     return true
   }
 
-  /** Waits until bytes have arrived, at most `waitMs`. Throws once the connection is lost. */
-  async more(waitMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#arrived || signal.aborted) {
-      this.#arrived = false
-      return
-    }
+  /**
+   * Waits until bytes have arrived, at most `waitMs`, and tells whether they have. Throws once the
+   * connection is lost.
+   */
+  async more(waitMs: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#arrived || signal.aborted) return this.#takeArrived()
     if (this.#failure !== undefined) {
       const message = `The connection to Postgres was lost: ${this.#failure.message}.`
       throw new MillraceError('CONNECTION_LOST', message, { cause: this.#failure })
@@ -86,7 +86,7 @@ export class MessageStream {
     })
     if (this.#wake) signal.removeEventListener('abort', this.#wake)
     this.#wake = undefined
-    this.#arrived = false
+    return this.#takeArrived()
   }
 
   /** Says goodbye, so that the server frees what it holds for us at once. */
@@ -113,6 +113,12 @@ export class MessageStream {
     this.#short = false
     if (this.#socket.isPaused()) this.#socket.resume()
     return this.next()
+  }
+
+  #takeArrived(): boolean {
+    const arrived = this.#arrived
+    this.#arrived = false
+    return arrived
   }
 
   #wait(): false {

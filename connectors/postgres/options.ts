@@ -1,17 +1,37 @@
 import { z } from 'zod'
 import { secret } from '../../src/core/secret.ts'
 import { version } from '../../src/core/version.ts'
+import type { DecodingOptions } from './decoder.ts'
+import { hashWith, type Mask, maskWith, truncateTo } from './mask.ts'
+import { matchesGlob, parseKeyColumns, type Selects, selects, splitList } from './selection.ts'
 import { debeziumModes, plainModes, type ValueModes } from './values/modes.ts'
 
 const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, 'must consist of 1-63 of a-z, 0-9 and _')
 
-/** Options of the connector; where Debezium has the option, under its name. */
-export const postgresOptions = z.strictObject({
+const list = z.string().min(1).optional()
+
+const shape = z.looseObject({
   url: secret('Where the database is: `postgres://user:password@host:5432/database`.'),
   tables: z
     .array(z.string().regex(/^[^.]+\..+$/, 'must be `schema.table`'))
     .min(1)
-    .describe('Tables to read, as `schema.table`; `*` stands for any characters.'),
+    .optional()
+    .describe('Tables to read, as `schema.table`; `*` stands for any characters. Default: all.'),
+  'table.include.list': list.describe('Tables to read, as regular expressions.'),
+  'table.exclude.list': list.describe('Tables not to read, as regular expressions.'),
+  'schema.include.list': list.describe('Schemas to read, as regular expressions.'),
+  'schema.exclude.list': list.describe('Schemas not to read, as regular expressions.'),
+  'column.include.list': list.describe('Columns that rows have, as `schema.table.column`.'),
+  'column.exclude.list': list.describe('Columns that rows lack, as `schema.table.column`.'),
+  'message.key.columns': z
+    .string()
+    .regex(/^[^:]+:[^:]+$|;/, 'must be `schema.table:column,column`')
+    .optional()
+    .describe('Keys other than the primary key: `schema.table:column,column;…`.'),
+  'publish.via.partition.root': z
+    .boolean()
+    .optional()
+    .describe('Whether rows of partitions come as rows of their root. Default in plain: true.'),
   'topic.prefix': z
     .string()
     .regex(/^[A-Za-z0-9._-]+$/, 'must consist of letters, digits, `.`, `_` and `-`')
@@ -65,17 +85,62 @@ export const postgresOptions = z.strictObject({
     .boolean()
     .optional()
     .describe('Whether `format: debezium` has columns of types that Debezium does not know.'),
+  'skipped.operations': z
+    .string()
+    .regex(/^(none|[cudt](\s*,\s*[cudt])*)$/, 'must be `none` or some of c, u, d, t')
+    .default('none')
+    .describe('Changes to leave out: c, u, d or t (truncate), separated by commas.'),
+  'tombstones.on.delete': z
+    .boolean()
+    .default(true)
+    .describe('Whether a delete is followed by a record without a value, for compaction.'),
+  'skip.messages.without.change': z
+    .boolean()
+    .default(false)
+    .describe('Leaves out updates that changed no selected column; needs REPLICA IDENTITY FULL.'),
+  'provide.transaction.metadata': z
+    .boolean()
+    .default(false)
+    .describe('Writes BEGIN and END of each transaction to `<prefix>.transaction`.'),
+  'message.prefix.include.list': list.describe('Logical messages to take, by prefix.'),
+  'message.prefix.exclude.list': list.describe('Logical messages not to take, by prefix.'),
+  'max.batch.size': z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Most changes in one batch. Default: as many as a megabyte holds.'),
   'unavailable.value.placeholder': z
     .string()
     .optional()
     .describe('Stands for an unchanged TOASTed value where placeholders are asked for.'),
 })
 
+/**
+ * Options whose names hold a number or a salt: `column.mask.with.5.chars`,
+ * `column.truncate.to.20.chars`, `column.mask.hash.SHA-256.with.salt.abc` and `column.mask.hash.v2.…`.
+ */
+const maskName =
+  /^column\.(?:mask\.with\.(?<mask>\d+)\.chars|truncate\.to\.(?<cut>\d+)\.chars|mask\.hash\.(?<v2>v2\.)?(?<algorithm>[^.]+)\.with\.salt\.(?<salt>.+))$/
+
+/** Options of the connector; where Debezium has the option, under its name. */
+export const postgresOptions = shape.superRefine((options, context) => {
+  const keys = Object.keys(options).filter((name) => !(name in shape.shape) && !maskName.test(name))
+  if (keys.length > 0) context.addIssue({ code: 'unrecognized_keys', keys, input: options })
+})
+
 export type PostgresOptions = z.output<typeof postgresOptions>
 
 export interface ResolvedOptions {
   readonly url: string
+  /** Names of tables without a wildcard, as far as the options name them. */
   readonly tables: readonly string[]
+  /** Whether a table is to be read, by `schema.table`. */
+  readonly selectsTable: Selects
+  readonly selectsColumn: Selects
+  readonly masks: readonly Mask[]
+  readonly keyColumns: (table: string) => readonly string[] | undefined
+  readonly viaRoot: boolean
+  readonly decoding: DecodingOptions
   readonly prefix: string
   readonly slot: string
   readonly publication: string
@@ -91,7 +156,16 @@ export function resolveOptions(
   const slot = options['slot.name'] ?? slotNameOf(pipeline, name)
   return {
     url: options.url,
-    tables: options.tables,
+    tables: (options.tables ?? []).filter((pattern) => !pattern.includes('*')),
+    selectsTable: selectTables(options),
+    selectsColumn: selects({
+      include: options['column.include.list'],
+      exclude: options['column.exclude.list'],
+    }),
+    masks: masksOf(options),
+    keyColumns: parseKeyColumns(options['message.key.columns'] ?? ''),
+    viaRoot: options['publish.via.partition.root'] ?? options.format === 'plain',
+    decoding: decodingOf(options),
     prefix: options['topic.prefix'] ?? name,
     slot,
     publication: options['publication.name'] ?? slot,
@@ -119,5 +193,47 @@ function modesOf(options: PostgresOptions): ValueModes {
     moneyFractionDigits: options['money.fraction.digits'] ?? base.moneyFractionDigits,
     includeUnknown: options['include.unknown.datatypes'] ?? base.includeUnknown,
     unavailable: options['unavailable.value.placeholder'] ?? base.unavailable,
+  }
+}
+
+function selectTables(options: PostgresOptions): Selects {
+  const { tables } = options
+  const globs = tables?.map(matchesGlob)
+  const bySchema = selects({
+    include: options['schema.include.list'],
+    exclude: options['schema.exclude.list'],
+  })
+  const byName = selects({
+    include: options['table.include.list'],
+    exclude: options['table.exclude.list'],
+  })
+  return (name) => {
+    const schema = name.slice(0, name.indexOf('.'))
+    return (globs?.some((matches) => matches(name)) ?? true) && bySchema(schema) && byName(name)
+  }
+}
+
+function masksOf(options: PostgresOptions): Mask[] {
+  return Object.entries(options).flatMap(([name, columns]) => {
+    const groups = maskName.exec(name)?.groups
+    if (groups === undefined || typeof columns !== 'string') return []
+    const { mask, cut, v2, algorithm = '', salt = '' } = groups
+    if (mask !== undefined) return [maskWith(Number(mask), columns)]
+    if (cut !== undefined) return [truncateTo(Number(cut), columns)]
+    return [hashWith({ columns, algorithm, salt, version: v2 === undefined ? 1 : 2 })]
+  })
+}
+
+function decodingOf(options: PostgresOptions): DecodingOptions {
+  return {
+    skipped: new Set(splitList(options['skipped.operations'])),
+    tombstones: options['tombstones.on.delete'],
+    skipUnchanged: options['skip.messages.without.change'],
+    transactions: options['provide.transaction.metadata'],
+    batchRecords: options['max.batch.size'] ?? Number.POSITIVE_INFINITY,
+    selectsMessage: selects({
+      include: options['message.prefix.include.list'],
+      exclude: options['message.prefix.exclude.list'],
+    }),
   }
 }

@@ -11,6 +11,10 @@ export interface RelationColumn {
   /** `"name":` as bytes. */
   readonly label: Buffer
   readonly encode: ValueEncoder
+  /** JSON of NULL: `null`, unless a mask hides even that. */
+  readonly ofNull: Buffer
+  /** Stands for an unchanged TOASTed value that was not sent; `null`: the column is left out. */
+  readonly placeholder: Buffer | null
   /** Sent with old tuples under replica identity DEFAULT and INDEX. */
   readonly identity: boolean
 }
@@ -25,6 +29,8 @@ export interface Relation {
   readonly columns: readonly RelationColumn[]
   /** The record key's columns, in key order; empty: records have no key. */
   readonly key: readonly RelationColumn[]
+  /** The key has columns that old tuples do not carry: a delete could not be told. */
+  readonly keyNeedsFull: boolean
   readonly schema: Schema
   /** Room for the row at hand, and for its old tuple. */
   readonly row: Slots
@@ -33,8 +39,12 @@ export interface Relation {
 
 export interface ColumnPlan {
   readonly column: Column
-  /** `null`: the column is left out of the rows. */
+  /** `null`: no value of this type can be shown. */
   readonly encode: ValueEncoder | null
+  readonly ofNull: Buffer
+  readonly placeholder: Buffer | null
+  /** Whether rows have the column; a key may have it all the same. */
+  readonly included: boolean
 }
 
 export interface RelationPlan {
@@ -46,18 +56,23 @@ export interface RelationPlan {
 }
 
 export function makeRelation({ message, topic, columns, key }: RelationPlan): Relation {
-  const planned = columns.flatMap(({ column, encode }, slot) => {
-    const label = Buffer.from(`${JSON.stringify(column.name)}:`)
-    const identity = message.columns[slot]!.identity
-    return encode === null ? [] : [{ name: column.name, slot, label, encode, identity }]
+  const planned = columns.flatMap((plan, slot) => {
+    const { encode, ofNull, placeholder, included } = plan
+    const { name } = plan.column
+    const label = Buffer.from(`${JSON.stringify(name)}:`)
+    const { identity } = message.columns[slot]!
+    const column = { name, slot, label, ofNull, placeholder, identity, included }
+    return encode === null ? [] : [{ ...column, encode }]
   })
-  const included = columns.filter(({ encode }) => encode !== null)
+  const included = columns.filter(({ encode, included }) => included && encode !== null)
   const isKey = new Set(key)
+  const keyParts = key.flatMap((name) => planned.filter((column) => column.name === name))
   return {
     ...{ oid: message.oid, namespace: message.namespace, name: message.name, topic },
     identity: message.identity,
-    columns: planned,
-    key: key.flatMap((name) => planned.filter((column) => column.name === name)),
+    columns: planned.filter((column) => column.included),
+    key: keyParts,
+    keyNeedsFull: message.identity !== 'f' && keyParts.some(({ identity }) => !identity),
     schema: {
       columns: included.map(({ column }) => ({ ...column, key: isKey.has(column.name) })),
     },
@@ -75,6 +90,7 @@ export function makeRelation({ message, topic, columns, key }: RelationPlan): Re
 export function keyColumns(message: RelationMessage, primaryKey: readonly string[]): string[] {
   if (message.identity === 'f' || message.identity === 'n') return [...primaryKey]
   const identity = message.columns.filter((column) => column.identity).map(({ name }) => name)
+  if (identity.length === 0) return [...primaryKey]
   const isPrimaryKey =
     identity.length === primaryKey.length && primaryKey.every((name) => identity.includes(name))
   return isPrimaryKey ? [...primaryKey] : identity

@@ -27,7 +27,8 @@ export function unchangedColumns(
 
 /**
  * Writes `{"column":value,…}`. An unchanged value is taken from the old tuple where that has it,
- * else its column is left out; so are columns that the server did not send.
+ * else its placeholder stands there, or its column is left out; so are columns that the server did
+ * not send.
  */
 export function writeRow(
   out: ByteWriter,
@@ -39,19 +40,19 @@ export function writeRow(
   out.byte(braceOpen)
   let first = true
   for (let i = 0; i < columns.length; i++) {
-    const { slot, label, encode } = columns[i]!
+    const { slot, label, encode, ofNull, placeholder } = columns[i]!
     let slots = row
     let start = row.starts[slot]!
     if (start === isUnchanged && old !== undefined) {
       slots = old
       start = old.starts[slot]!
     }
-    if (start < isNull) continue
+    if (start < isNull && (start !== isUnchanged || placeholder === null)) continue
     if (first) first = false
     else out.byte(comma)
     out.copy(label)
-    if (start === isNull) writeNull(out)
-    else encode(out, bytes, start, slots.ends[slot]!)
+    if (start >= 0) encode(out, bytes, start, slots.ends[slot]!)
+    else out.copy(start === isNull ? ofNull : placeholder!)
   }
   out.byte(braceClose)
 }
@@ -61,11 +62,11 @@ export function writeKey(out: ByteWriter, bytes: Buffer, relation: Relation, row
   const { key } = relation
   out.byte(braceOpen)
   for (let i = 0; i < key.length; i++) {
-    const { slot, label, encode } = key[i]!
+    const { slot, label, encode, ofNull } = key[i]!
     if (i > 0) out.byte(comma)
     out.copy(label)
     const start = row.starts[slot]!
-    if (start < 0) writeNull(out)
+    if (start < 0) out.copy(ofNull)
     else encode(out, bytes, start, row.ends[slot]!)
   }
   out.byte(braceClose)
@@ -89,6 +90,16 @@ export function sameKey(bytes: Buffer, { key }: Relation, a: Slots, b: Slots): b
     }
   }
   return true
+}
+
+/** Whether an update left all columns of the row as they were, compared as the server wrote them. */
+export function sameRow(bytes: Buffer, { columns }: Relation, old: Slots, row: Slots): boolean {
+  return columns.every(({ slot }) => {
+    const start = row.starts[slot]!
+    if (start === isUnchanged) return true
+    if (start < 0 || old.starts[slot]! < 0) return start === old.starts[slot]
+    return bytes.compare(bytes, old.starts[slot], old.ends[slot], start, row.ends[slot]!) === 0
+  })
 }
 
 export function writeNull(out: ByteWriter): void {

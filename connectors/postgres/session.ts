@@ -1,6 +1,8 @@
+import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
 import { maskUrl } from '../../src/core/secret.ts'
+import { effectiveMode, lacksTls, splitTls, type TlsSettings, tlsFault, tlsOptions } from './tls.ts'
 
 /**
  * Settings that change how values look as text. `ALTER ROLE … SET` would otherwise leak into the
@@ -11,15 +13,44 @@ const settings =
   "SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; " +
   "SET client_encoding = 'UTF8'; SET statement_timeout = 0; SET lock_timeout = 0"
 
-/** Connects. Throws with the code that says who acts: a person (paused), or nobody (transient). */
+/**
+ * Connects; what the URL says of TLS is libpq's. Throws with the code that says who acts: a person
+ * (paused), or nobody (transient).
+ */
 export async function connect(url: string, replication = false): Promise<Client> {
+  const { bare, tls } = splitTls(url)
+  const host = new Client({ connectionString: bare, ssl: false }).host
+  const mode = effectiveMode(tls, host)
+  const isSocket = host.startsWith('/')
+  const ssl = isSocket ? false : tlsOptions(tls, mode)
+  const open = (ssl: ConnectionOptions | false) => openClient(bare, { replication, ssl, tls })
+  try {
+    return await open(ssl).catch((error) => {
+      if (mode === 'prefer' && lacksTls(error)) return open(false)
+      throw error
+    })
+  } catch (error) {
+    throw tlsFault(error, whereIs(url), mode) ?? translate(error, url)
+  }
+}
+
+interface Opening {
+  readonly replication: boolean
+  readonly ssl: ConnectionOptions | false
+  readonly tls: TlsSettings
+}
+
+async function openClient(url: string, { replication, ssl, tls }: Opening): Promise<Client> {
+  const direct = ssl !== false && tls.negotiation === 'direct'
   const client = new Client({
     connectionString: url,
+    ssl,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
     application_name: 'millrace',
-    // `pg` passes it on; its types do not know it.
+    // `pg` passes them on; its types do not know them.
     ...(replication && { replication: 'database' }),
+    ...(direct && { sslnegotiation: 'direct' }),
   })
   client.on('error', () => {}) // The query under way, or the stream, reports it.
   try {
@@ -28,21 +59,24 @@ export async function connect(url: string, replication = false): Promise<Client>
     return client
   } catch (error) {
     await client.end().catch(() => {})
-    throw translate(error, url)
+    throw error
   }
 }
 
 /** SQLSTATEs of servers that start, stop or are full: nobody has to act. */
 const passing = /^(57P0[123]|53[0-9A-Z]{3}|08[0-9A-Z]{3}|40[0-9A-Z]{3}|55P03|57014)$/
 
+/** What `pg` says, without a code, if the server asks for a password and the URL has none. */
+const noPassword = /client password must be a (?:non-empty )?string/
+
 /** What an error of the server means for the connector. */
 export function translate(error: unknown, url: string): MillraceError {
   if (error instanceof MillraceError) return error
   const { code = '', message } = error as { code?: string; message: string }
-  const where = maskUrl(url)
+  const where = whereIs(url)
   const fault = (kind: MillraceError['code'], text: string) =>
     new MillraceError(kind, text, { cause: error })
-  if (code.startsWith('28') || code === '42501') {
+  if (code.startsWith('28') || code === '42501' || noPassword.test(message)) {
     return fault('ACCESS_DENIED', `Postgres at ${where} refuses access: ${message}.`)
   }
   if (code === '3D000') return fault('TARGET_MISCONFIGURED', `At ${where}: ${message}.`)
@@ -54,6 +88,11 @@ export function translate(error: unknown, url: string): MillraceError {
     return fault('SLOT_LOST', `${sentence(message)}.`)
   }
   return fault('SERVER_ERROR', `Postgres at ${where} answers: ${message} (${code}).`)
+}
+
+/** A server for people: without passwords, and without what concerns TLS. */
+export function whereIs(url: string): string {
+  return maskUrl(url.split('?')[0]!)
 }
 
 function sentence(text: string): string {

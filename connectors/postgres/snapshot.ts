@@ -9,7 +9,7 @@ import {
   type Origin,
 } from './envelope-writer.ts'
 import type { Lsn } from './lsn.ts'
-import { MessageStream, readErrorFields } from './message-stream.ts'
+import { MessageStream, readErrorFields, socketOf } from './message-stream.ts'
 import { encodePosition, type PostgresPosition } from './position.ts'
 import type { Relation } from './relation.ts'
 import type { Relations } from './relations.ts'
@@ -18,7 +18,7 @@ import { quoteTable, readRelation, type Table } from './tables.ts'
 import { readDataRow } from './tuple.ts'
 
 /** A chunk ends after so many bytes; each is a commit of its own. */
-const chunkBytes = 1024 * 1024
+const defaultChunkBytes = 1024 * 1024
 
 const dataRow = 0x44
 const errorResponse = 0x45
@@ -34,6 +34,7 @@ export interface SnapshotPlan {
   readonly consistentPoint: Lsn
   readonly position: PostgresPosition
   readonly say: (line: string) => void
+  readonly batchBytes?: number | undefined
   /** Opens a connection of its own; closed by the caller. */
   readonly open: () => Promise<Client>
 }
@@ -49,6 +50,7 @@ export async function* copyTables(
 ): AsyncGenerator<Batch<OpenRecord>> {
   const client = await plan.open()
   const progress = new Progress(plan)
+  let isWhole = false
   try {
     const relations = await begin(client, plan)
     const messages = new MessageStream(client)
@@ -56,9 +58,12 @@ export async function* copyTables(
       yield* copyTable(messages, relation, progress, signal)
       if (signal.aborted) return
     }
+    isWhole = true
     yield progress.finish(relations)
   } finally {
-    client.end().catch(() => {})
+    // A server in the middle of a table would not read our goodbye, and keep its locks for ever.
+    if (isWhole) client.end().catch(() => {})
+    else socketOf(client).destroy()
   }
 }
 
@@ -108,7 +113,7 @@ async function* copyTable(
     if (type === dataRow) {
       readDataRow(bytes, start, relation.row)
       progress.add(bytes, relation)
-      if (progress.bytes >= chunkBytes) yield progress.chunk()
+      if (progress.isFull) yield progress.chunk()
     } else if (type === errorResponse) throw translate(readErrorFields(bytes, start, end), '')
     else if (type === readyForQuery) break
   }
@@ -167,6 +172,10 @@ class Progress {
     this.#push(relation, key, value)
     this.bytes += value.length + (key?.length ?? 0)
     this.#rows++
+  }
+
+  get isFull(): boolean {
+    return this.bytes >= (this.#plan.batchBytes ?? defaultChunkBytes)
   }
 
   chunk(): Batch<OpenRecord> {

@@ -5,6 +5,7 @@ import type { NewRecord } from '../../src/core/record.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
 import type { Origin } from './envelope-writer.ts'
 import { formatLsn, type Lsn } from './lsn.ts'
+import { socketOf } from './message-stream.ts'
 import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { acknowledged, decodePosition, encodePosition, type PostgresPosition } from './position.ts'
 import { ensurePublication } from './publication.ts'
@@ -23,24 +24,30 @@ export class PostgresSource implements Connector {
   readonly name: string
   readonly #options: ResolvedOptions
   readonly #say: (line: string) => void
+  readonly #batchBytes: number | undefined
   #phase: ConnectorStatus['phase'] = 'connecting'
   #retained: number | null = null
+  #isSampling = false
   #acked: Lsn = 0n
   #position: PostgresPosition | undefined
 
-  constructor(options: PostgresOptions, { pipeline, name, say }: ConnectorContext) {
+  /** `batchBytes`: how much goes out at once; by default as much as is good for throughput. */
+  constructor(
+    options: PostgresOptions,
+    { pipeline, name, say }: ConnectorContext,
+    { batchBytes }: { readonly batchBytes?: number } = {},
+  ) {
     this.name = name
+    this.#batchBytes = batchBytes
     this.#options = resolveOptions(options, pipeline, name)
     this.#say = say
   }
 
   get topics(): readonly string[] {
-    return this.#options.tables
-      .filter((pattern) => !pattern.includes('*'))
-      .map((pattern) => {
-        const [namespace = '', name = ''] = pattern.split(/\.(.*)/s)
-        return topicOf(this.#options.prefix, { namespace, name })
-      })
+    return this.#options.tables.map((table) => {
+      const [namespace = '', name = ''] = table.split(/\.(.*)/s)
+      return topicOf(this.#options.prefix, { namespace, name })
+    })
   }
 
   status(): ConnectorStatus {
@@ -64,11 +71,15 @@ export class PostgresSource implements Connector {
     this.#phase = 'connecting'
     const session = new Session(this.#options)
     const sampling = setInterval(() => this.#sample(session), sampleMs)
+    // What is asked before the stream may wait for others: for locks, or for their transactions.
+    const cut = () => void (this.#phase === 'streaming' || session.cut())
+    signal.addEventListener('abort', cut, { once: true })
     try {
       yield* this.#run(session, from, signal)
     } catch (error) {
-      throw error instanceof Error && 'code' in error ? translate(error, this.#options.url) : error
+      throw session.explain(error)
     } finally {
+      signal.removeEventListener('abort', cut)
       clearInterval(sampling)
       this.#retained = null
       await session.close()
@@ -84,7 +95,7 @@ export class PostgresSource implements Connector {
     const sql = await session.sql()
     await checkWalLevel(sql)
     const server = await identify(replication)
-    const tables = await findTables(sql, this.#options.tables)
+    const tables = await findTables(sql, this.#options)
     const origin: Origin = {
       ...{ version: this.#options.version, name: this.#options.prefix },
       database: server.database,
@@ -110,6 +121,8 @@ export class PostgresSource implements Connector {
       {
         ...{ client: replication, url: this.#options.url, position, relations, origin },
         publication: this.#options.publication,
+        decoding: this.#options.decoding,
+        batchBytes: this.#batchBytes,
         acknowledged: () => this.#acked,
       },
       signal,
@@ -153,18 +166,22 @@ export class PostgresSource implements Connector {
         ...{ url, tables, relations: plan.relations, origin: plan.origin, say: this.#say },
         ...created,
         position: { ...position, snapshot },
-        open: () => connect(url),
+        batchBytes: this.#batchBytes,
+        open: () => session.open(),
       },
       signal,
     )
   }
 
   async #sample(session: Session): Promise<void> {
-    if (this.#phase !== 'streaming') return
+    if (this.#phase !== 'streaming' || this.#isSampling) return
+    this.#isSampling = true
     try {
       this.#retained = await retainedBytes(await session.sql(), this.#options.slot)
     } catch {
       this.#retained = null
+    } finally {
+      this.#isSampling = false
     }
   }
 }
@@ -177,30 +194,61 @@ function refuseAddedTables({ tables: known }: PostgresPosition, tables: readonly
   throw new MillraceError('TABLE_ADDED', message)
 }
 
-/** The two connections of one reading: for replication, and for questions beside it. */
+/** Codes of Node for calls that were wrong, rather than for a network that is. */
+const ownFault = /^ERR_(?!TLS_)/
+
+/** The connections of one reading: for replication, and for questions beside it. */
 class Session {
   readonly #options: ResolvedOptions
+  readonly #clients = new Set<Client>()
   #replication: Promise<Client> | undefined
   #sql: Promise<Client> | undefined
+  #lost: Error | undefined
 
   constructor(options: ResolvedOptions) {
     this.#options = options
   }
 
   replication(): Promise<Client> {
-    this.#replication ??= connect(this.#options.url, true)
+    this.#replication ??= this.open(true)
     return this.#replication
   }
 
+  /** Made again after it was lost: a question can be asked on any connection. */
   sql(): Promise<Client> {
-    this.#sql ??= connect(this.#options.url)
+    const forget = () => (this.#sql = undefined)
+    this.#sql ??= this.open().then(
+      (client) => client.on('end', forget),
+      (error) => {
+        forget()
+        throw error
+      },
+    )
     return this.#sql
   }
 
+  async open(replication = false): Promise<Client> {
+    const client = await connect(this.#options.url, replication)
+    this.#clients.add(client)
+    client.on('error', (error) => (this.#lost = error))
+    client.on('end', () => this.#clients.delete(client))
+    return client
+  }
+
+  /** What `pg` throws on a connection that is gone has no code. */
+  explain(error: unknown): unknown {
+    const { code = '' } = error as { code?: string }
+    const isBug = !(error instanceof Error) || (code === '' ? !this.#lost : ownFault.test(code))
+    return isBug ? error : translate(error, this.#options.url)
+  }
+
+  /** Ends everything at once, also questions that the server has not answered. */
+  cut(): void {
+    for (const client of this.#clients) socketOf(client).destroy()
+  }
+
   async close(): Promise<void> {
-    const clients = await Promise.allSettled([this.#replication, this.#sql])
-    for (const client of clients) {
-      if (client.status === 'fulfilled') client.value?.end().catch(() => {})
-    }
+    await Promise.allSettled([this.#replication, this.#sql])
+    for (const client of this.#clients) client.end().catch(() => {})
   }
 }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
-import { ChangeDecoder } from './decoder.ts'
+import { ChangeDecoder, type DecodingOptions } from './decoder.ts'
 import type { OpenRecord, Origin } from './envelope-writer.ts'
 import { formatLsn, type Lsn } from './lsn.ts'
 import { MessageStream, readErrorFields } from './message-stream.ts'
@@ -21,6 +21,9 @@ const xLogHeader = 25
 const ackMs = 200
 /** … and so often otherwise; the server drops a reader after wal_sender_timeout, 60 s by default. */
 const aliveMs = 10_000
+/** Once a second we look whether there is more; a server that was asked answers long before this. */
+const waitMs = 1_000
+const silenceMs = 60_000
 /** Idle advances are written down so often, or after so much WAL. */
 const idleMs = 10_000
 const idleBytes = 16n * 1024n * 1024n
@@ -31,7 +34,9 @@ export interface Streaming {
   readonly publication: string
   readonly position: PostgresPosition
   readonly relations: Relations
+  readonly decoding: DecodingOptions
   readonly origin: Origin
+  readonly batchBytes?: number | undefined
   /** What is durable downstream; the server may forget WAL up to there. */
   readonly acknowledged: () => Lsn
 }
@@ -64,17 +69,22 @@ class Reader {
   /** End of WAL as of the last message, while nothing is under way. */
   #walEnd: Lsn = 0n
   #idleAt = Date.now()
+  /** The server wants an answer: on its way down it waits until we have acknowledged everything. */
+  #isAsked = false
+  #silentMs = 0
 
   constructor(streaming: Streaming) {
-    const { client, position, publication, relations, origin } = streaming
+    const { client, position, publication, relations, origin, batchBytes, decoding } = streaming
     this.#streaming = streaming
-    this.#decoder = new ChangeDecoder({ origin, position, relations: relations.known })
+    this.#decoder = new ChangeDecoder({
+      ...{ origin, position, relations: relations.known, batchBytes, options: decoding },
+    })
     this.#messages = new MessageStream(client)
     const slot = quoteName(position.slot)
     const names = quoteLiteral(quoteName(publication))
     this.#messages.query(
       `START_REPLICATION SLOT ${slot} LOGICAL ${formatLsn(acknowledged(position))} ` +
-        `(proto_version '1', publication_names ${names})`,
+        `(proto_version '1', messages 'true', publication_names ${names})`,
     )
     this.#alive = setInterval(() => this.#acknowledge(false), ackMs)
   }
@@ -88,7 +98,7 @@ class Reader {
         if (bytes[start] === xLogData) {
           const lsn = bytes.readUInt32BE(start + 1) * 2 ** 32 + bytes.readUInt32BE(start + 5)
           const relation = this.#decoder.handle(bytes, start + xLogHeader, lsn)
-          if (relation !== undefined) await this.#streaming.relations.define(relation)
+          if (relation !== undefined) await this.#streaming.relations.meet(relation)
         } else if (bytes[start] === keepalive) this.#keepalive(bytes, start)
       } else this.#control(type)
     }
@@ -98,8 +108,13 @@ class Reader {
     return this.#decoder.take() ?? this.#idle()
   }
 
+  /** Waits for more. A connection that broke without a word shows only by its silence. */
   async wait(signal: AbortSignal): Promise<void> {
-    await this.#messages.more(1_000, signal)
+    const heard = await this.#messages.more(waitMs, signal)
+    this.#silentMs = heard ? 0 : this.#silentMs + waitMs
+    if (this.#silentMs < silenceMs) return
+    const message = `Postgres has not answered for ${silenceMs / 1000} seconds.`
+    throw new MillraceError('CONNECTION_LOST', message)
   }
 
   close(): void {
@@ -111,16 +126,19 @@ class Reader {
   // Keepalive: 'k' walEnd:u64 time:i64 replyRequested:u8
   #keepalive(bytes: Buffer, at: number): void {
     this.#walEnd = bytes.readBigUInt64BE(at + 1)
-    if (bytes[at + 17] === 1) this.#acknowledge(true)
+    if (bytes[at + 17] !== 1) return
+    this.#isAsked = true
+    this.#acknowledge(true)
   }
 
   /** On an idle database nothing else would move the slot, and WAL would pile up. */
   #idle(): Batch<OpenRecord> | undefined {
     if (!this.#decoder.isIdle) return undefined
     const ahead = this.#walEnd - acknowledged(this.#decoder.position)
-    const due = Date.now() - this.#idleAt >= idleMs || ahead >= idleBytes
+    const due = this.#isAsked || Date.now() - this.#idleAt >= idleMs || ahead >= idleBytes
     if (ahead <= 0n || !due) return undefined
     this.#idleAt = Date.now()
+    this.#isAsked = false
     return this.#decoder.idle(this.#walEnd)
   }
 
@@ -137,14 +155,15 @@ class Reader {
   // Status: 'r' written:u64 flushed:u64 applied:u64 time:i64 replyNow:u8
   #acknowledge(now: boolean): void {
     const lsn = this.#streaming.acknowledged()
-    const due = lsn > this.#sent || Date.now() - this.#sentAt >= aliveMs
-    if (!now && !due) return
+    const asks = Date.now() - this.#sentAt >= aliveMs
+    if (!now && !asks && lsn <= this.#sent) return
     this.#sent = lsn
     this.#sentAt = Date.now()
     const status = Buffer.alloc(34)
     status.write('r', 0)
     for (const at of [1, 9, 17]) status.writeBigUInt64BE(lsn, at)
     status.writeBigInt64BE(BigInt(Date.now() - 946_684_800_000) * 1000n, 25)
+    status[33] = asks ? 1 : 0
     this.#messages.copyData(status)
   }
 }

@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { RelationMessage } from './pgoutput.ts'
+import type { Selects } from './selection.ts'
 import { quoteName } from './session.ts'
 
 /** A table by its two names. */
@@ -21,32 +22,34 @@ export function quoteTable({ namespace, name }: TableName): string {
   return `${quoteName(namespace)}.${quoteName(name)}`
 }
 
-/**
- * The tables that the patterns `schema.table` name; `*` stands for any characters. Partitions are
- * read through their root. Throws `TABLE_MISSING` if a pattern names none.
- */
-export async function findTables(sql: Client, patterns: readonly string[]): Promise<Table[]> {
+/** Which tables to read. */
+export interface TableSelection {
+  readonly selectsTable: Selects
+  /** Names that must exist. */
+  readonly tables: readonly string[]
+  /** Whether partitions are read through their root, or each by itself. */
+  readonly viaRoot: boolean
+}
+
+/** The tables that are selected. Throws `TABLE_MISSING` if one that is named does not exist. */
+export async function findTables(sql: Client, selection: TableSelection): Promise<Table[]> {
+  const { selectsTable, tables, viaRoot } = selection
   const { rows } = await sql.query<{ oid: number; namespace: string; name: string }>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS namespace, c.relname AS name
        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      WHERE CASE WHEN $1 THEN c.relkind IN ('r', 'p') AND NOT c.relispartition
+                 ELSE c.relkind = 'r' END
+        AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
       ORDER BY 2, 3`,
+    [viaRoot],
   )
-  const missing = patterns.filter((pattern) => !rows.some((table) => matches(pattern, table)))
+  const names = new Set(rows.map(describeTable))
+  const missing = tables.filter((name) => !names.has(name))
   if (missing.length > 0) {
     const message = `The database has no table ${missing.join(', ')}.`
     throw new MillraceError('TABLE_MISSING', message)
   }
-  return rows.filter((table) => patterns.some((pattern) => matches(pattern, table)))
-}
-
-export function matches(pattern: string, table: TableName): boolean {
-  const source = pattern
-    .split('*')
-    .map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
-    .join('.*')
-  return new RegExp(`^${source}$`, 'u').test(describeTable(table))
+  return rows.filter((table) => selectsTable(describeTable(table)))
 }
 
 /** A table as a Relation message would describe it, for rows that are read by SELECT. */
@@ -92,4 +95,20 @@ export async function primaryKey(sql: Client, oid: number): Promise<string[]> {
     [oid],
   )
   return rows.map(({ name }) => name)
+}
+
+/** Names of the columns of the first unique index that has a value in every row; else empty. */
+export async function uniqueKey(sql: Client, oid: number, nullable: boolean): Promise<string[]> {
+  const { rows } = await sql.query<{ names: string[] }>(
+    `SELECT array_agg(a.attname::text ORDER BY k.place) AS names
+       FROM pg_catalog.pg_index i
+       CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+      WHERE i.indrelid = $1 AND i.indisunique AND i.indpred IS NULL AND k.place <= i.indnkeyatts
+      GROUP BY i.indexrelid
+     HAVING bool_and(k.attnum > 0) AND ($2 OR bool_and(a.attnotnull))
+      ORDER BY i.indexrelid LIMIT 1`,
+    [oid, nullable],
+  )
+  return rows[0]?.names ?? []
 }

@@ -4,6 +4,9 @@ import { type Test, test } from 'tap'
 import { skipNow } from '../support/servers/skip-now.ts'
 import { sabotages } from './sabotage.ts'
 
+/** Without the server that takes longest to start, and with less patience: there is nothing to wait for. */
+const quick = ['--search', 'none', '--patience', '20']
+
 const result = /^rounds (\d+), kills (\d+), lost (\d+), wrong (\d+), regressions (\d+)$/
 
 test('nothing is lost, wrong or falls back, in whatever phase the program is killed', async (t) => {
@@ -17,7 +20,7 @@ test('nothing is lost, wrong or falls back, in whatever phase the program is kil
 
 for (const sabotage of sabotages) {
   test(`a program that is broken by ${sabotage} is found out`, async (t) => {
-    const args = ['--rounds', '5', '--seed', '7', '--search', 'none', '--sabotage', sabotage]
+    const args = ['--rounds', '5', '--seed', '7', '--sabotage', sabotage, ...quick]
     const { code, faults, output } = await campaign(t, ...args)
     t.equal(code, 1, output)
     t.ok(faults > 0, output)

@@ -23,7 +23,7 @@ export interface CampaignOptions {
   readonly observers: readonly Observer[]
   readonly configured: Configured
   readonly command: Command
-  /** How long the sinks may take to come to where Postgres is. */
+  /** How long a sink may stand still at the end of a life before it counts as stuck. */
   readonly patienceMs: number
   readonly say: (line: string) => void
 }
@@ -152,7 +152,9 @@ export class Campaign {
   async #end(survives: boolean): Promise<void> {
     const { client, observers, patienceMs, configured, say } = this.#options
     const targets = observers.map(({ target }) => target)
-    const differences = await judge(client, targets, survives ? patienceMs : 0)
+    const program = this.#program!
+    const isOver = () => program.end !== undefined
+    const differences = await judge(client, targets, { stillMs: patienceMs, isOver })
     for (const [name, difference] of differences) {
       const { missing, extra, different, example } = difference
       this.tally.lost += missing
@@ -164,7 +166,6 @@ export class Campaign {
         )
       }
     }
-    const program = this.#program!
     const end = await program.stop()
     if (survives && end !== '0') this.#complain(`the program ended with ${end}`, program)
     for (const fault of await inspectLog(configured.logPath)) this.#complain(fault, program)

@@ -53,12 +53,13 @@ for (const [recovery, sentence] of Object.entries(recoveries)) {
   })
 }
 
-/** The sinks must hold, and have been told, exactly what they are without any failure. */
-function differences({ documents, lines, faults }: Outcome): readonly string[] {
+/** Log and sinks must hold exactly what they hold without any failure. */
+function differences({ documents, lines, records, faults }: Outcome): readonly string[] {
   const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
   return [
     ...faults,
     ...(isSame(documents, untouched.documents) ? [] : ['other documents in SQLite']),
+    ...(isSame(records, untouched.records) ? [] : ['other records in the log']),
     ...(isSame(lines, untouched.lines) ? [] : ['other lines in the file']),
   ]
 }

@@ -9,18 +9,25 @@ import type { Target } from './targets.ts'
 /** How long a sink may stand still after the last order came, before a difference counts as one. */
 const settledMs = 15_000
 
+export interface Patience {
+  /** How long a sink may stand still before the last order has come. */
+  readonly stillMs: number
+  /** There is nobody left who could change a sink. */
+  readonly isOver: () => boolean
+}
+
 /** Waits until the sinks are where Postgres is, or stand still for too long; then compares each. */
 export async function judge(
   client: Client,
   targets: readonly Target[],
-  patienceMs: number,
+  patience: Patience,
 ): Promise<ReadonlyMap<string, Difference>> {
   const last = await placeLastOrder(client)
   const want = await expected(client)
   const compareOnce = async (target: Target) => compare(want, await target.documents())
   const differences = new Map<string, Difference>()
   for (const target of targets) {
-    differences.set(target.name, await settle(target, last, patienceMs, compareOnce))
+    differences.set(target.name, await settle(target, last, patience, compareOnce))
   }
   return differences
 }
@@ -29,7 +36,7 @@ export async function judge(
 async function settle(
   target: Target,
   last: string,
-  patienceMs: number,
+  { stillMs, isOver }: Patience,
   compareOnce: (target: Target) => Promise<Difference>,
 ): Promise<Difference> {
   let position = await target.position()
@@ -43,8 +50,8 @@ async function settle(
     const now = await target.position()
     if (now !== position) movedAt = performance.now()
     position = now
-    const mostMs = hasLast ? Math.min(settledMs, patienceMs) : patienceMs
-    if (performance.now() - movedAt >= mostMs) return compareOnce(target)
+    const mostMs = hasLast ? Math.min(settledMs, stillMs) : stillMs
+    if (isOver() || performance.now() - movedAt >= mostMs) return compareOnce(target)
     await sleep(200)
   }
 }

@@ -22,6 +22,10 @@ export class Faults {
     return this.#hasFailed
   }
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** From now on every step fails, as none is done in a process that is dead. */
   end(): void {
     this.#isOver = true

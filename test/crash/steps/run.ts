@@ -25,6 +25,8 @@ export interface Outcome {
   readonly documents: Readonly<Record<string, unknown>>
   /** Lines of the file sink: what the view has told, in order. */
   readonly lines: readonly string[]
+  /** All records of all topics, in order. */
+  readonly records: readonly string[]
   /** What the source has to say of how it was acknowledged. */
   readonly faults: readonly string[]
   /** Where it could have failed. */
@@ -53,11 +55,12 @@ export async function runScript(at?: string, recovery: Recovery = 'retry'): Prom
     })
     const first = await runOnce(directory, faults, stop)
     const isCut = faults.hasFailed && recovery === 'restart'
-    const second = isCut ? await runOnce(directory, new Faults(), new AbortController()) : []
+    const second = isCut ? await runOnce(directory, new Faults(), new AbortController()) : undefined
     return {
       documents: readDocuments(directory),
       lines: readFileSync(join(directory, 'orders.ndjson'), 'utf8').trimEnd().split('\n'),
-      faults: [...first, ...second],
+      records: (second ?? first).records,
+      faults: [...first.faults, ...(second?.faults ?? [])],
       places: faults.passed,
       hasFailed: faults.hasFailed,
     }
@@ -66,12 +69,11 @@ export async function runScript(at?: string, recovery: Recovery = 'retry'): Prom
   }
 }
 
-/** Returns the faults that the source has found. */
 async function runOnce(
   directory: string,
   faults: Faults,
   stop: AbortController,
-): Promise<readonly string[]> {
+): Promise<Pick<Outcome, 'records' | 'faults'>> {
   const log = await openEmbeddedLog({ path: join(directory, 'log') })
   const durable: Durable = new Map()
   const topology = new Topology('shop', { orders: view })
@@ -85,9 +87,12 @@ async function runOnce(
     await Promise.race([finished, running])
   } finally {
     stop.abort()
-    await running.finally(() => log.close())
+    await running
   }
-  return source.faults
+  // A run that was cut off may have left a commit open, which no reader sees.
+  const records = faults.isOver ? [] : await readRecords(log)
+  await log.close()
+  return { records, faults: source.faults }
 }
 
 interface Making {
@@ -176,6 +181,22 @@ async function hasComeThrough(
   }
   if (reached('log→views') < end(topology.topics)) return false
   return ['log→local', 'log→file'].every((pump) => reached(pump) >= end([topic]))
+}
+
+async function readRecords(log: EmbeddedLog): Promise<readonly string[]> {
+  const { topics } = await log.describe()
+  const names = topics.map(({ topic }) => topic)
+  const count = topics.reduce((sum, { partitions }) => sum + Number(partitions[0]?.end ?? 0), 0)
+  const found: string[] = []
+  const source = log.reader(names, 'nobody')
+  for await (const { records } of source.read(undefined, new AbortController().signal)) {
+    for (const { topic, offset, key, value, version, ordinal, endsCommit } of records) {
+      const end = endsCommit ? ' end' : ''
+      found.push(`${topic} ${offset} ${key} ${version}/${ordinal}${end} ${value}`)
+    }
+    if (found.length >= count) break
+  }
+  return found
 }
 
 function readDocuments(directory: string): Record<string, unknown> {
