@@ -10,8 +10,10 @@ export class StagedStore implements Store {
   readonly #state: Database<Buffer, Buffer>
   readonly #prefix: Buffer
   readonly #staged = new Map<string, Buffer | null>()
-  /** The keys of #staged in order, for scans. */
+  /** The keys of #staged in order, for scans; but for those in #fresh. */
   readonly #sorted: string[] = []
+  /** Keys staged since the last scan. Most batches never scan: sorting at once cost 5 % of a join. */
+  readonly #fresh: string[] = []
 
   constructor(state: Database<Buffer, Buffer>, task: number) {
     this.#state = state
@@ -35,6 +37,7 @@ export class StagedStore implements Store {
 
   *scan(prefix: Uint8Array): Generator<readonly [Uint8Array, Uint8Array]> {
     const first = text(prefix)
+    this.#sort()
     let at = lowerBound(this.#sorted, first)
     const staged: [string, Buffer | null][] = []
     for (let key = this.#sorted[at]; key?.startsWith(first); key = this.#sorted[++at]) {
@@ -61,11 +64,24 @@ export class StagedStore implements Store {
   drop(): void {
     this.#staged.clear()
     this.#sorted.length = 0
+    this.#fresh.length = 0
   }
 
   #stage(key: string, value: Buffer | null): void {
-    if (!this.#staged.has(key)) this.#sorted.splice(lowerBound(this.#sorted, key), 0, key)
+    if (!this.#staged.has(key)) this.#fresh.push(key)
     this.#staged.set(key, value)
+  }
+
+  /** A few keys are put in their places, many are sorted with the rest. */
+  #sort(): void {
+    const sorted = this.#sorted
+    if (this.#fresh.length <= 32) {
+      for (const key of this.#fresh) sorted.splice(lowerBound(sorted, key), 0, key)
+    } else {
+      for (const key of this.#fresh) sorted.push(key)
+      sorted.sort(byCodeUnits)
+    }
+    this.#fresh.length = 0
   }
 
   /** In slices, so that no read transaction stays open while the caller works. */
@@ -115,4 +131,8 @@ function lowerBound(sorted: readonly string[], key: string): number {
     else high = middle
   }
   return low
+}
+
+function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
