@@ -4,6 +4,7 @@ import { version } from '../../src/core/version.ts'
 import type { DecodingOptions } from './decoder.ts'
 import { hashWith, type Mask, maskWith, truncateTo } from './mask.ts'
 import { matchesGlob, parseKeyColumns, type Selects, selects, splitList } from './selection.ts'
+import { type SlotLife, slotLifeOf, slotOptions, urlOf } from './slot-options.ts'
 import { debeziumModes, plainModes, type ValueModes } from './values/modes.ts'
 
 const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, 'must consist of 1-63 of a-z, 0-9 and _')
@@ -41,6 +42,7 @@ const shape = z.looseObject({
     ),
   'slot.name': slotName.optional().describe('Default: `millrace_<pipeline>_<connector>`.'),
   'publication.name': z.string().min(1).max(63).optional().describe('Default: the slot’s name.'),
+  ...slotOptions,
   format: z
     .enum(['plain', 'debezium'])
     .default('plain')
@@ -131,7 +133,9 @@ export const postgresOptions = shape.superRefine((options, context) => {
 export type PostgresOptions = z.output<typeof postgresOptions>
 
 export interface ResolvedOptions {
+  /** Says all that concerns TLS, too. */
   readonly url: string
+  readonly life: SlotLife
   /** Names of tables without a wildcard, as far as the options name them. */
   readonly tables: readonly string[]
   /** Whether a table is to be read, by `schema.table`. */
@@ -155,7 +159,8 @@ export function resolveOptions(
 ): ResolvedOptions {
   const slot = options['slot.name'] ?? slotNameOf(pipeline, name)
   return {
-    url: options.url,
+    url: urlOf(options),
+    life: slotLifeOf(options),
     tables: (options.tables ?? []).filter((pattern) => !pattern.includes('*')),
     selectsTable: selectTables(options),
     selectsColumn: selects({

@@ -1,7 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
-import { maskUrl } from '../../src/core/secret.ts'
 import { effectiveMode, lacksTls, splitTls, type TlsSettings, tlsFault, tlsOptions } from './tls.ts'
 
 /**
@@ -19,7 +18,7 @@ const settings =
  */
 export async function connect(url: string, replication = false): Promise<Client> {
   const { bare, tls } = splitTls(url)
-  const host = new Client({ connectionString: bare, ssl: false }).host
+  const { host } = parse(bare)
   const mode = effectiveMode(tls, host)
   const isSocket = host.startsWith('/')
   const ssl = isSocket ? false : tlsOptions(tls, mode)
@@ -90,9 +89,21 @@ export function translate(error: unknown, url: string): MillraceError {
   return fault('SERVER_ERROR', `Postgres at ${where} answers: ${message} (${code}).`)
 }
 
-/** A server for people: without passwords, and without what concerns TLS. */
+/** A server for people, `host:port/database`: no user, no password, nothing that concerns TLS. */
 export function whereIs(url: string): string {
-  return maskUrl(url.split('?')[0]!)
+  const { host, port, database } = parse(splitTls(url).bare)
+  return `${host}:${port}/${database}`
+}
+
+/** A URL as `pg` understands it. */
+function parse(url: string): Client {
+  try {
+    return new Client({ connectionString: url, ssl: false })
+  } catch (cause) {
+    // What the parser has to say holds the URL, and so the password.
+    const message = 'The url is not of the form postgres://user:password@host:5432/database.'
+    throw new MillraceError('CONFIG_INVALID', message, { cause: (cause as Error).name })
+  }
 }
 
 function sentence(text: string): string {

@@ -72,7 +72,8 @@ async function begin(client: Client, plan: SnapshotPlan): Promise<Relation[]> {
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     await client.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(plan.snapshot)}`)
-    await client.query(`LOCK TABLE ${plan.tables.map(quoteTable).join(', ')} IN ACCESS SHARE MODE`)
+    const names = plan.tables.map(quoteTable).join(', ')
+    if (names !== '') await client.query(`LOCK TABLE ${names} IN ACCESS SHARE MODE`)
     const relations: Relation[] = []
     for (const table of plan.tables) {
       await refuseRewritten(client, table)

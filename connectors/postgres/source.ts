@@ -154,7 +154,9 @@ export class PostgresSource implements Connector {
     const { session, tables, position } = plan
     this.#phase = 'snapshot'
     const { slot, publication, url } = this.#options
-    const made = await ensurePublication(await session.sql(), publication, tables)
+    const made = await ensurePublication(
+      ...([await session.sql(), publication, tables, this.#options.viaRoot] as const),
+    )
     if (made !== 'unchanged') this.#say(`publication ${publication} ${made}`)
     const replication = await session.replication()
     const created = await createSlot(replication, await session.sql(), slot)

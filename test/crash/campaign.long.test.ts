@@ -7,9 +7,13 @@ import { sabotages } from './sabotage.ts'
 /** Without the server that takes longest to start, and with less patience: there is nothing to wait for. */
 const quick = ['--search', 'none', '--patience', '20']
 
+const timeout = 1_800_000
+
 const result = /^rounds (\d+), kills (\d+), lost (\d+), wrong (\d+), regressions (\d+)$/
 
-test('nothing is lost, wrong or falls back, in whatever phase the program is killed', async (t) => {
+test('nothing is lost, wrong or falls back, in whatever phase the program is killed', {
+  timeout,
+}, async (t) => {
   const { code, rounds, kills, faults, output } = await campaign(t, '--rounds', '12', '--seed', '7')
   t.strictSame(
     { code, rounds, kills, faults },
@@ -19,7 +23,7 @@ test('nothing is lost, wrong or falls back, in whatever phase the program is kil
 })
 
 for (const sabotage of sabotages) {
-  test(`a program that is broken by ${sabotage} is found out`, async (t) => {
+  test(`a program that is broken by ${sabotage} is found out`, { timeout }, async (t) => {
     const args = ['--rounds', '5', '--seed', '7', '--sabotage', sabotage, ...quick]
     const { code, faults, output } = await campaign(t, ...args)
     t.equal(code, 1, output)

@@ -85,7 +85,7 @@ export class Campaign {
   async #round(phase: Phase): Promise<boolean> {
     const { load, say } = this.#options
     const program = this.#start()
-    await this.#reach(phase, program)
+    const isReached = await this.#reach(phase, program)
     if (phase !== 'restart') await program.until(() => load.rowsPerSecond >= wantedRate, 3_000)
     const rate = load.rowsPerSecond
     await program.kill()
@@ -93,7 +93,7 @@ export class Campaign {
       this.#complain(`the program ended by itself with ${program.end}`, program)
       return false
     }
-    const actual = this.#phaseOf(phase, program)
+    const actual = isReached ? this.#phaseOf(phase, program) : 'restart'
     this.tally.kill(actual, rate)
     say(`  killed in ${actual}${actual === phase ? '' : ` (meant: ${phase})`}, ${rate} rows/s`)
     return true
@@ -104,26 +104,24 @@ export class Campaign {
     return this.#program
   }
 
-  /** Lets the program come to the moment of its kill. */
-  async #reach(phase: Phase, program: Program): Promise<void> {
-    const { random } = this.#options
+  /** Lets the program come to the moment of its kill. False: it never came that far. */
+  async #reach(phase: Phase, program: Program): Promise<boolean> {
+    const { random, client, load } = this.#options
     if (phase === 'restart') return this.#wait(program, random.below(1_500))
     if (phase === 'snapshot') {
-      const table = random.pick(tables)
-      await program.until(() => program.says(new RegExp(`snapshot of \\S+\\.${table} b`)), startMs)
-      return this.#wait(program, random.below(150))
+      const begins = new RegExp(`snapshot of public.${random.pick(tables)} begins`)
+      const isCopying = await program.until(() => program.says(begins), startMs)
+      return isCopying && this.#wait(program, random.below(150))
     }
-    await program.until(() => isStreaming(this.#options.client), startMs)
+    if (!(await program.until(() => isStreaming(client), startMs))) return false
     if (phase === 'stream') return this.#wait(program, random.between(500, 3_000))
-    if (phase === 'large') {
-      await this.#options.load.large()
-      return this.#wait(program, random.below(2_500))
-    }
-    await this.#shut(program)
+    if (phase === 'sink-down') return this.#shut(program)
+    await load.large()
+    return this.#wait(program, random.below(2_500))
   }
 
   /** Shuts some of the gates; they open a while later, be it before or after the next start. */
-  async #shut(program: Program): Promise<void> {
+  async #shut(program: Program): Promise<boolean> {
     const { gates, random } = this.#options
     await this.#wait(program, random.below(500))
     const some = gates.length === 0 ? [] : random.shuffle(gates).slice(random.below(gates.length))
@@ -134,11 +132,13 @@ export class Campaign {
       await before
       for (const gate of some) await gate.open()
     })
+    return true
   }
 
-  async #wait(program: Program, ms: number): Promise<void> {
+  /** False: the program ended meanwhile. */
+  #wait(program: Program, ms: number): Promise<boolean> {
     const from = performance.now()
-    await program.until(() => performance.now() - from >= ms, ms + 1_000)
+    return program.until(() => performance.now() - from >= ms, ms + 1_000)
   }
 
   /** What the program was in when it was killed, by its own words. */
@@ -172,13 +172,15 @@ export class Campaign {
     for (const observer of observers) this.#reportRegressions(observer)
   }
 
-  #reportRegressions({ target, regressions, looks }: Observer): void {
-    const found = regressions.splice(0)
-    this.tally.regressions += found.length
+  #reportRegressions(observer: Observer): void {
+    const { target, regressions, looks } = observer.takeReport()
+    this.tally.regressions += regressions.length
     const { say } = this.#options
-    if (found.length > 0) {
-      say(`  ${target.name}: ${found.length} regressions in ${looks} looks, as: ${found[0]}`)
-    }
+    const found = regressions.length === 0 ? 'no regressions' : `${regressions.length} regressions`
+    const example = regressions.length === 0 ? '' : `, as: ${regressions[0]}`
+    say(`  ${target}: ${found} in ${looks} looks${example}`)
+    // Whoever does not look sees nothing wrong.
+    if (looks === 0) this.tally.wrong++
   }
 
   #complain(what: string, { lines }: Program): void {

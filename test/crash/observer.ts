@@ -31,13 +31,21 @@ export class Memory {
   }
 }
 
+export interface Report {
+  /** The sink's name. */
+  readonly target: string
+  readonly regressions: readonly string[]
+  /** How often it was looked at. */
+  readonly looks: number
+}
+
 /** Looks at one sink all the time, and remembers. */
 export class Observer {
   readonly target: Target
-  readonly regressions: string[] = []
-  looks = 0
   readonly #everyMs: number
   readonly #memory = new Memory()
+  #regressions: string[] = []
+  #looks = 0
   readonly #stop = new AbortController()
   readonly #watching: Promise<void>
   /** Where the sink stood at the end of its last life: what it holds at that position is old. */
@@ -54,6 +62,15 @@ export class Observer {
   async beginLife(): Promise<void> {
     this.#past = await this.target.position()
     this.#memory.forget()
+  }
+
+  /** What was seen since the last report. */
+  takeReport(): Report {
+    const { name: target } = this.target
+    const report = { target, regressions: this.#regressions, looks: this.#looks }
+    this.#regressions = []
+    this.#looks = 0
+    return report
   }
 
   async stop(): Promise<void> {
@@ -77,7 +94,7 @@ export class Observer {
     if (position === undefined || (past && position === past)) return
     const versions = await this.target.versions()
     if (versions === undefined || past !== this.#past) return
-    this.looks++
-    this.regressions.push(...this.#memory.note(versions))
+    this.#looks++
+    this.#regressions.push(...this.#memory.note(versions))
   }
 }

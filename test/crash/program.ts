@@ -65,7 +65,7 @@ export class Program {
     const deadline = performance.now() + patienceMs
     while (!(await holds())) {
       if (this.#end !== undefined || performance.now() > deadline) return false
-      await sleep(10)
+      await sleep(20)
     }
     return true
   }
