@@ -4,8 +4,8 @@ import { secret, secrets } from '../../src/core/secret.ts'
 
 const url = z
   .url({ protocol: /^https?$/ })
-  .register(secrets, { secret: true })
   .describe('Address of a node, such as http://localhost:9200; may hold user and password.')
+  .register(secrets, { secret: true })
 
 const auth = z
   .union([

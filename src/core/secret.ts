@@ -8,7 +8,12 @@ export function secret(description: string) {
   return z.string().min(1).describe(description).register(secrets, { secret: true })
 }
 
-/** A URL for people: the password, if any, is masked. */
-export function maskUrl(url: string): string {
-  return url.replace(/(\/\/[^:@/]*):[^@/]*@/, '$1:***@')
+/**
+ * Masks what stands between user and host in any URL of a text. Up to the last `@` of the word, as a
+ * password that nobody has percent-encoded may hold `@` and `/` itself.
+ */
+export function maskUrl(text: string): string {
+  return text.replaceAll(/(:\/\/)([^\s:@/"']*)(:?)[^\s"']*@/g, (_, slashes, user, colon) =>
+    colon === ':' ? `${slashes}${user}:***@` : `${slashes}***@`,
+  )
 }

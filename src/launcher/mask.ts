@@ -1,3 +1,5 @@
+import { maskUrl } from '../core/secret.ts'
+
 const masked = '***'
 
 /** Texts shorter than this are not looked for in other text: they would be found everywhere. */
@@ -32,7 +34,7 @@ export class Mask {
     let clean = text
     const longestFirst = [...this.#secrets].sort((a, b) => b.length - a.length)
     for (const secret of longestFirst) clean = clean.replaceAll(secret, masked)
-    return maskUserinfo(clean)
+    return maskUrl(clean)
   }
 
   #add(secret: string): void {
@@ -40,16 +42,6 @@ export class Mask {
       if (form.length >= leastLength && !this.#plain.has(form)) this.#secrets.add(form)
     }
   }
-}
-
-/**
- * Masks what stands between user and host in any URL of the text. Up to the last `@` of the word,
- * as a password that nobody has percent-encoded may hold `@` and `/` itself.
- */
-export function maskUserinfo(text: string): string {
-  return text.replaceAll(/(:\/\/)([^\s:@/"']*)(:?)[^\s"']*@/g, (_, slashes, user, colon) =>
-    colon === ':' ? `${slashes}${user}:${masked}@` : `${slashes}${masked}@`,
-  )
 }
 
 /** The passwords of the URLs in a text. */

@@ -101,7 +101,7 @@ export class Topology {
     this.#underway.add(name)
     const { step } = this.#define(name, definition)
     this.#addSteps(step, name)
-    const plan = { name, topic: `${this.pipeline}.${name}`, step }
+    const plan = { name, topic: viewTopic(this.pipeline, name), step }
     this.#views.set(name, plan)
     this.#underway.delete(name)
     return plan
@@ -110,7 +110,7 @@ export class Topology {
   #define(name: string, { define }: ViewDefinition): KTable<object> {
     const view = <V extends object>(other: string) => new KTable<V>(this.#view(other).step)
     const own = new Map(
-      Object.keys(this.#definitions).map((other) => [`${this.pipeline}.${other}`, other]),
+      Object.keys(this.#definitions).map((other) => [viewTopic(this.pipeline, other), other]),
     )
     const table = <V extends object>(topic: string): KTable<V> => {
       const viewName = own.get(topic)
@@ -165,6 +165,11 @@ function openStep(plan: StepPlan, nodes: ReadonlyMap<Step, Node>, state: State):
   const place = { view, topic: rootTopic(step), step: step.name }
   const parents = step.parents.map((parent) => nodes.get(parent)!)
   return step.open(parents, { place, pairs: () => state.pairs(stateName) })
+}
+
+/** `<pipeline>.<view>`; a view that only completes a table, whose name has a dot, is internal. */
+function viewTopic(pipeline: string, view: string): string {
+  return view.includes('.') ? `__millrace.${pipeline}.${view}` : `${pipeline}.${view}`
 }
 
 function documentsOf(view: string): string {

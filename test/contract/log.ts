@@ -19,7 +19,15 @@ export function logContract(name: string, open: () => Promise<LogUnderTest>): vo
       t.teardown(() => under.close())
       await check(under, t)
     })
+  keepsRecords(promise)
+  keepsCommitsWhole(promise)
+  servesReaders(promise)
+  keepsTasks(promise)
+}
 
+type Promises = (what: string, check: (under: LogUnderTest, t: Test) => Promise<void>) => void
+
+function keepsRecords(promise: Promises): void {
   promise('gives back what was written, byte for byte and in order', async ({ log }, t) => {
     const records = [
       record({ topic: 'a', key: '1', value: '{"x":"é"}', headers: { h: 'v' } }),
@@ -69,7 +77,9 @@ export function logContract(name: string, open: () => Promise<LogUnderTest>): vo
     t.equal(sequences[0], sequences[2], 'one commit, one sequence')
     t.ok(sequences[2]! < sequences[3]! && sequences[3]! < sequences[4]!)
   })
+}
 
+function keepsCommitsWhole(promise: Promises): void {
   promise('shows a commit that comes in parts only when it is whole', async ({ log }, t) => {
     await append(log, [record({ value: 'before', version: 1n })])
     const writer = log.writer('w')
@@ -108,7 +118,9 @@ export function logContract(name: string, open: () => Promise<LogUnderTest>): vo
     await append(log, [record({ topic: 'fast', value: 'f', version: 9n })])
     t.same(values((await read(log, ['fast'], 1))[0]!), ['f'])
   })
+}
 
+function servesReaders(promise: Promises): void {
   promise('goes on from any position, also inside a giant commit', async ({ log, reopen }, t) => {
     const text = 'x'.repeat(400_000)
     const writer = log.writer('w')
@@ -163,7 +175,9 @@ export function logContract(name: string, open: () => Promise<LogUnderTest>): vo
     const again = await reopen()
     t.equal(await (await sourceOf(again, ['a'])).knows(position), true)
   })
+}
 
+function keepsTasks(promise: Promises): void {
   promise('keeps state, outputs and position of a task together', async ({ log, reopen }, t) => {
     const task = await taskOf(log)
     await task.resume('s')

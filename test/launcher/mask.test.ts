@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import { Mask, maskUserinfo, passwords } from '../../src/launcher/mask.ts'
+import { maskUrl } from '../../src/core/secret.ts'
+import { Mask, passwords } from '../../src/launcher/mask.ts'
 
 test('the password of a URL is masked, whatever characters it has', async (t) => {
   const cases = {
@@ -12,7 +13,7 @@ test('the password of a URL is masked, whatever characters it has', async (t) =>
     'http://host:9200/path': 'http://host:9200/path',
     'mail me@home.org': 'mail me@home.org',
   }
-  for (const [text, masked] of Object.entries(cases)) t.equal(maskUserinfo(text), masked)
+  for (const [text, masked] of Object.entries(cases)) t.equal(maskUrl(text), masked)
 })
 
 test('passwords are found in URLs only', async (t) => {
