@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { UndiciConnection } from '@elastic/transport'
 import { checkpointIndex } from '../../../sinks/elasticsearch/checkpoint-document.ts'
 import { elasticsearch } from '../../../sinks/elasticsearch/index.ts'
 import { checkpointKey } from '../../../src/core/checkpoint.ts'
@@ -57,13 +58,21 @@ export async function makeTarget(url: string): Promise<Target> {
 
 const quick = { number_of_shards: 2, number_of_replicas: 0 }
 
+/** Through Elastic's own connection: a second opinion on what the server holds. */
 async function askServer(url: string, method: string, path: string, body?: object) {
+  const connection = new UndiciConnection({ url: new URL(url) })
   const content = body && {
     body: JSON.stringify(body),
     headers: { 'content-type': 'application/json' },
   }
-  const answer = await fetch(url + path, { method, ...content })
-  return answer.text()
+  const about = { requestId: 1, name: 'test', context: null }
+  try {
+    const [pathname = path, querystring] = path.split('?')
+    const request = { method, path: pathname, ...(querystring && { querystring }), ...content }
+    return String((await connection.request(request, about)).body)
+  } finally {
+    await connection.close()
+  }
 }
 
 interface Hits {
