@@ -1,59 +1,74 @@
 import type { Client } from 'pg'
 import { describeError, MillraceError } from '../../src/core/errors.ts'
-import type { Finding } from '../../src/core/plugin.ts'
-import { type PostgresOptions, resolveOptions } from './options.ts'
-import { connect } from './session.ts'
-import { checkWalLevel } from './slot.ts'
-import { describeTable, findTables, primaryKey, quoteTable, type Table } from './tables.ts'
+import { judgeAbsent } from './checks/absent.ts'
+import { error, type Repairable } from './checks/finding.ts'
+import { findManaged } from './checks/managed.ts'
+import { judgePublication } from './checks/publication.ts'
+import { judgeRole, leastPrivileges, readRole } from './checks/role.ts'
+import { judgeServer, readServerFacts } from './checks/server.ts'
+import { judgeSlot } from './checks/slot.ts'
+import { judgeTable, readTableFacts } from './checks/tables.ts'
+import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { addressOf, connect } from './session.ts'
+import { describeTable, findTables } from './tables.ts'
 
-/** Looks for what would go wrong later. Changes nothing. */
-export async function* check(options: PostgresOptions): AsyncGenerator<Finding> {
+/** Names that a slot is made of where the options name none. */
+export interface Named {
+  readonly pipeline: string
+  readonly name: string
+}
+
+/** Looks for what would go wrong later, and for the SQL that repairs it. Changes nothing. */
+export async function* check(
+  options: PostgresOptions,
+  { pipeline, name }: Named = { pipeline: '', name: '' },
+): AsyncGenerator<Repairable> {
+  const resolved = resolveOptions(options, pipeline, name)
   let sql: Client
   try {
-    sql = await connect(options.url)
-  } catch (error) {
-    yield finding(error)
+    sql = await connect(resolved.url)
+  } catch (fault) {
+    yield unreachable(fault, resolved)
     return
   }
   try {
-    await checkWalLevel(sql)
-    yield { level: 'ok', what: 'wal_level is logical' }
-    yield await checkRole(sql)
-    for (const table of await findTables(sql, resolveOptions(options, '', '')))
-      yield await checkTable(sql, table)
-  } catch (error) {
-    yield finding(error)
+    yield* examine(sql, resolved)
+  } catch (fault) {
+    yield told(fault)
   } finally {
     await sql.end()
   }
 }
 
-async function checkRole(sql: Client): Promise<Finding> {
-  const { rows } = await sql.query(
-    'SELECT rolreplication OR rolsuper AS ok FROM pg_catalog.pg_roles WHERE rolname = current_user',
-  )
-  if (rows[0]?.ok) return { level: 'ok', what: 'the user may replicate' }
-  const hint = 'ALTER ROLE … REPLICATION, as a superuser.'
-  return { level: 'error', what: 'the user lacks the REPLICATION attribute', hint }
+async function* examine(sql: Client, options: ResolvedOptions): AsyncGenerator<Repairable> {
+  const { slot, publication, viaRoot, life, selectsTable } = options
+  const managed = await findManaged(sql)
+  yield* judgeServer(await readServerFacts(sql, slot), managed)
+  const role = await readRole(sql)
+  yield judgeRole(role, managed)
+  const found = await findTables(sql, { tables: [], selectsTable, viaRoot })
+  const names = new Set(found.map(describeTable))
+  const absent = options.tables.filter((name) => !names.has(name))
+  yield* await judgeAbsent(sql, absent)
+  if (found.length === 0) yield error('no table is selected', { hint: 'See `tables`.' })
+  const tables = await readTableFacts(sql, found)
+  for (const table of tables) yield* judgeTable(table, role.name)
+  const plan = { publication, viaRoot, autocreate: life.autocreate }
+  if (tables.length > 0) yield* await judgePublication(sql, { plan, role }, tables)
+  const { database } = addressOf(options.url)
+  yield* await judgeSlot(sql, { slot, database, failover: life.failover, adopt: life.adopt })
 }
 
-async function checkTable(sql: Client, table: Table): Promise<Finding> {
-  const name = describeTable(table)
-  const { rows } = await sql.query(
-    'SELECT relreplident AS identity FROM pg_catalog.pg_class WHERE oid = $1',
-    [table.oid],
-  )
-  const keyless = (await primaryKey(sql, table.oid)).length === 0
-  if (keyless && 'dn'.includes(rows[0].identity)) {
-    const hint = `Add a primary key, or ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY FULL.`
-    const what = `${name} has no primary key: once it is published, UPDATE and DELETE on it fail`
-    return { level: 'error', what, hint }
-  }
-  if (keyless) return { level: 'warning', what: `${name} has no primary key: no view can read it` }
-  return { level: 'ok', what: `${name} has a primary key` }
+/** Who cannot connect may lack the role altogether. */
+function unreachable(fault: unknown, { url, tables }: ResolvedOptions): Repairable {
+  const finding = told(fault)
+  if (!(fault instanceof MillraceError) || fault.code !== 'ACCESS_DENIED') return finding
+  const { user, database } = addressOf(url)
+  const named = tables.map((table) => table.split(/\.(.*)/s).slice(0, 2) as [string, string])
+  return { ...finding, repair: leastPrivileges(user, database, named) }
 }
 
-function finding(error: unknown): Finding {
-  if (!(error instanceof MillraceError)) return { level: 'error', what: describeError(error) }
-  return { level: 'error', what: error.message, hint: error.hint }
+function told(fault: unknown): Repairable {
+  if (!(fault instanceof MillraceError)) return error(describeError(fault))
+  return error(fault.message, { hint: fault.hint })
 }

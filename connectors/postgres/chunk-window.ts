@@ -1,20 +1,7 @@
 import { readEnvelope } from '../../src/core/envelope.ts'
 import { endOfValue, skipSpace } from '../../src/core/json-scan.ts'
 import { sees, type Visibility } from './chunk-xids.ts'
-
-/** One change as the stream shows it to the windows that are open. */
-export interface ObservedChange {
-  /** Of the record that went out; of a key change, the new one. */
-  readonly key: Buffer | null
-  /** The key that the row had before, where the change gave it another. */
-  readonly oldKey: Buffer | null
-  /** The envelope. `null`: a delete. */
-  readonly value: Buffer | null
-  /** The row before the change, where the stream has all of it. */
-  readonly before: Buffer | null
-  /** Columns that the row in `value` lacks. */
-  readonly unchanged: readonly string[] | undefined
-}
+import type { ObservedChange } from './incremental-observer.ts'
 
 export interface ChunkRow {
   readonly key: Buffer | null
@@ -107,7 +94,7 @@ export class ChunkWindow {
     const row = rows.get(from)?.[0]
     rows.delete(from)
     rows.delete(at)
-    if (row === undefined || change.value === null || change.unchanged === undefined) return
+    if (row === undefined || change.op === 'd' || change.unchanged === undefined) return
     rows.set(at, [{ key, value: complete(row.value, change.value, change.unchanged) }])
   }
 }
@@ -137,12 +124,13 @@ class KeylessRows {
     this.#rows = rows
   }
 
-  apply({ before, value }: ObservedChange): void {
+  apply({ value }: ObservedChange): void {
+    const { before, after } = readEnvelope(value)
     if (before !== null) {
-      const row = before.toString('latin1')
-      count(this.#added.get(row) ? this.#added : this.#gone, row, this.#added.get(row) ? -1 : 1)
+      const row = Buffer.from(before).toString('latin1')
+      if (this.#added.get(row)) count(this.#added, row, -1)
+      else count(this.#gone, row, 1)
     }
-    const after = value === null ? null : readEnvelope(value).after
     if (after !== null) count(this.#added, Buffer.from(after).toString('latin1'), 1)
   }
 

@@ -9,6 +9,7 @@ import {
   type OpenRecord,
   type Origin,
 } from './envelope-writer.ts'
+import type { ChangeObserver } from './incremental-observer.ts'
 import type { Lsn } from './lsn.ts'
 import {
   type Begin,
@@ -56,6 +57,8 @@ export interface Decoding {
   /** Relation of an OID, as far as it was defined. Changes of others are counted and left out. */
   readonly relations: ReadonlyMap<number, Relation>
   readonly batchBytes?: number | undefined
+  /** Told of every change, once it has gone out. */
+  readonly observer?: ChangeObserver | undefined
 }
 
 /** A topic's last record of the current commit, with those that share its ordinal. */
@@ -83,6 +86,7 @@ export class ChangeDecoder {
   readonly #relations: ReadonlyMap<number, Relation>
   readonly #options: DecodingOptions
   readonly #transaction: TransactionWriter | undefined
+  readonly #observer: ChangeObserver | undefined
   /** The last whole commit, or the part of the current one that went out. */
   #position: PostgresPosition
   #records: OpenRecord[] = []
@@ -103,6 +107,7 @@ export class ChangeDecoder {
     this.#options = options
     this.#transaction = options.transactions ? new TransactionWriter(origin.name) : undefined
     this.#batchBytes = batchBytes
+    this.#observer = decoding.observer
     this.#writer = new EnvelopeWriter(origin)
     this.#relations = relations
     this.#position = position
@@ -160,8 +165,26 @@ export class ChangeDecoder {
     return { records: [], position: encodePosition(this.#position), complete: true }
   }
 
+  /** A record that is no change of the database; between commits, it is one of its own. */
+  add(make: (version: bigint) => OpenRecord): Batch<OpenRecord> {
+    const lastVersion = this.#position.lastVersion + 1n
+    this.#position = { ...this.#position, lastVersion }
+    const position = encodePosition(this.#position)
+    return { records: [make(lastVersion)], position, complete: true }
+  }
+
   get position(): PostgresPosition {
     return this.#position
+  }
+
+  /** No commit is under way: something may be put between two. */
+  get isBetweenCommits(): boolean {
+    return this.#commit === undefined
+  }
+
+  /** Puts down in the position what others keep there. */
+  amend(change: Partial<Pick<PostgresPosition, 'incremental' | 'unread' | 'lastVersion'>>): void {
+    this.#position = { ...this.#position, ...change }
   }
 
   #takeWhole(): Batch<OpenRecord> | undefined {
@@ -207,6 +230,7 @@ export class ChangeDecoder {
     }
     this.#commitStart = this.#records.length
     this.#ordinal = 0
+    if (xid !== 0) this.#observer?.begin(xid, skip === 0)
     const told = xid === 0 ? undefined : this.#transaction?.begin(this.#commit, lsn)
     if (told !== undefined && (skip === 0 || this.#commit.held.has(0))) this.#note(told)
   }
@@ -232,6 +256,7 @@ export class ChangeDecoder {
       idle: undefined,
     }
     this.#moved = true
+    this.#observer?.commit()
   }
 
   // Insert: oid:u32 'N' tuple
@@ -240,9 +265,12 @@ export class ChangeDecoder {
     if (relation === undefined || this.#isSkipped('c', relation)) return
     readTuple(bytes, at + 5, relation.row)
     const image = { row: relation.row }
-    this.#emit(relation, this.#writer.key(bytes, relation, relation.row), bytes, {
+    const key = this.#writer.key(bytes, relation, relation.row)
+    const value = this.#emit(relation, key, bytes, {
       ...{ op: 'c', before: null, after: image, lsn, snapshot: 'false' },
     })
+    const seen = { op: 'c', key, oldKey: null, value, unchanged: undefined } as const
+    this.#observer?.change(relation, bytes, seen)
   }
 
   // Update: oid:u32 ('K' tuple | 'O' tuple)? 'N' tuple
@@ -263,11 +291,13 @@ export class ChangeDecoder {
     const full = tag === tagOld ? old : undefined
     const isIdle = full && this.#options.skipUnchanged && sameRow(bytes, relation, old, row)
     if (this.#isSkipped('u', relation, isIdle)) return
-    const headers = holes(unchangedColumns(relation, row, full))
+    const unchanged = unchangedColumns(relation, row, full)
     const before = hasOld ? { row: old } : null
     const change = { op: 'u', before, after: { row, old: full }, lsn, snapshot: 'false' } as const
     const keyRow = hasOld && relation.key.length > 0 ? old : row
-    this.#emit(relation, this.#writer.key(bytes, relation, keyRow), bytes, change, headers)
+    const key = this.#writer.key(bytes, relation, keyRow)
+    const value = this.#emit(relation, key, bytes, change, holes(unchanged))
+    this.#observer?.change(relation, bytes, { op: 'u', key, oldKey: null, value, unchanged })
   }
 
   /** The old key is deleted, the new one created; both say where the row went, or came from. */
@@ -285,10 +315,13 @@ export class ChangeDecoder {
     const came = { op: 'c', before: null, after: { row, old }, lsn, snapshot: 'false' } as const
     this.#ordinal = ordinal
     if (this.#isSkipped('c', relation)) return
-    this.#emit(relation, newKey, bytes, came, {
+    const unchanged = unchangedColumns(relation, row, old)
+    const value = this.#emit(relation, newKey, bytes, came, {
       ...{ '__debezium.oldkey': String(oldKey) },
-      ...holes(unchangedColumns(relation, row, old)),
+      ...holes(unchanged),
     })
+    const seen = { op: 'u', key: newKey, oldKey, value, unchanged } as const
+    this.#observer?.change(relation, bytes, seen)
   }
 
   // Delete: oid:u32 ('K' tuple | 'O' tuple)
@@ -301,9 +334,11 @@ export class ChangeDecoder {
     if (bytes[at + 4] === tagKey) keepIdentityOnly(relation, old)
     const key = this.#writer.key(bytes, relation, old)
     const ordinal = this.#ordinal
-    this.#emit(relation, key, bytes, {
+    const value = this.#emit(relation, key, bytes, {
       ...{ op: 'd', before: { row: old }, after: null, lsn, snapshot: 'false' },
     })
+    const seen = { op: 'd', key, oldKey: null, value, unchanged: undefined } as const
+    this.#observer?.change(relation, bytes, seen)
     if (key === null || !this.#options.tombstones) return
     this.#ordinal = ordinal
     this.#push(relation, key, null)
@@ -314,6 +349,7 @@ export class ChangeDecoder {
   #truncate(bytes: Buffer, at: number, lsn: number): void {
     for (const oid of readTruncate(bytes, at)) {
       const relation = this.#wantedTable(oid)
+      this.#observer?.truncate(oid)
       if (relation === undefined || this.#isSkipped('t', relation)) continue
       this.#emit(relation, null, bytes, {
         ...{ op: 't', before: null, after: null, lsn, snapshot: 'false' },
@@ -355,6 +391,7 @@ export class ChangeDecoder {
     const content = bytes.subarray(prefixEnd + 5, prefixEnd + 5 + length)
     const lsn = bytes.readBigUInt64BE(at + 1)
     const isWanted = !prefix.startsWith(ownPrefix) && this.#options.selectsMessage(prefix)
+    if (prefix.startsWith(ownPrefix)) this.#observer?.message(prefix, content)
     if (this.#commit !== undefined) this.#tell({ prefix, content, lsn }, isWanted)
     else if (isWanted && lsn > this.#position.commit) {
       this.#enter({ lsn, micros: BigInt(Date.now()) * 1000n, xid: 0 })
@@ -388,11 +425,12 @@ export class ChangeDecoder {
     bytes: Buffer,
     change: Parameters<EnvelopeWriter['value']>[3],
     headers?: Record<string, string>,
-  ): void {
+  ): Buffer {
     const place = this.#transaction?.count(relation)
     const value = this.#writer.value(bytes, relation, this.#commit!, change, place)
     this.#push(relation, key, value, headers)
     this.#ordinal++
+    return value
   }
 
   #push(
@@ -401,6 +439,7 @@ export class ChangeDecoder {
     value: Buffer | null,
     headers?: Record<string, string>,
   ): void {
+    if (relation.topic === this.#observer?.mutedTopic) return
     const commit = this.#commit!
     const place = { relation, commit, timestamp: commit.timestamp, ordinal: this.#ordinal }
     const record = makeRecord(place, key, value, headers)

@@ -36,7 +36,7 @@ export interface ChangeImage {
   readonly after: RowImage | null
   /** The change's own LSN: below 2^53, as every WAL under 8 PiB is. */
   readonly lsn: number
-  readonly snapshot: 'true' | 'false'
+  readonly snapshot: 'true' | 'false' | 'incremental'
 }
 
 const encoder = (text: string) => Buffer.from(text)

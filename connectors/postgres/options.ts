@@ -5,6 +5,7 @@ import type { DecodingOptions } from './decoder.ts'
 import { hashWith, type Mask, maskWith, truncateTo } from './mask.ts'
 import { matchesGlob, parseKeyColumns, type Selects, selects, splitList } from './selection.ts'
 import { type SlotLife, slotLifeOf, slotOptions, urlOf } from './slot-options.ts'
+import { type SnapshotSettings, snapshotOptions, snapshotSettings } from './snapshot-options.ts'
 import { debeziumModes, plainModes, type ValueModes } from './values/modes.ts'
 
 const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, 'must consist of 1-63 of a-z, 0-9 and _')
@@ -43,6 +44,7 @@ const shape = z.looseObject({
   'slot.name': slotName.optional().describe('Default: `millrace_<pipeline>_<connector>`.'),
   'publication.name': z.string().min(1).max(63).optional().describe('Default: the slot’s name.'),
   ...slotOptions,
+  ...snapshotOptions,
   format: z
     .enum(['plain', 'debezium'])
     .default('plain')
@@ -136,6 +138,7 @@ export interface ResolvedOptions {
   /** Says all that concerns TLS, too. */
   readonly url: string
   readonly life: SlotLife
+  readonly snapshots: SnapshotSettings
   /** Names of tables without a wildcard, as far as the options name them. */
   readonly tables: readonly string[]
   /** Whether a table is to be read, by `schema.table`. */
@@ -161,6 +164,7 @@ export function resolveOptions(
   return {
     url: urlOf(options),
     life: slotLifeOf(options),
+    snapshots: snapshotSettings(options),
     tables: (options.tables ?? []).filter((pattern) => !pattern.includes('*')),
     selectsTable: selectTables(options),
     selectsColumn: selects({

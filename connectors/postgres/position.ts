@@ -1,4 +1,6 @@
 import type { Position } from '../../src/core/source.ts'
+import type { ChunkRange } from './chunk-range.ts'
+import { decodeIncremental, encodeIncremental, type IncrementalState } from './incremental-state.ts'
 import { formatLsn, type Lsn, parseLsn } from './lsn.ts'
 
 /**
@@ -15,8 +17,13 @@ import { formatLsn, type Lsn, parseLsn } from './lsn.ts'
  *               is whole. Not above: it is under way.
  *   lastVersion the last version given, which no later one may fall below
  *   idle        end of WAL at a moment when nothing was under way
- *   snapshot    while a snapshot runs: `intent` before the slot is made, then `running`; `from` is
- *               the first version of this attempt, `again` tells that an earlier one wrote rows
+ *   snapshot    while the tables are copied as of the slot's snapshot: `intent` before the slot is
+ *               made, then `running`; `from` is the first version of this attempt, `again` tells that
+ *               an earlier one wrote rows, `left` what is not copied yet of each table
+ *   only        the snapshot is all that is wanted, and it is complete
+ *   unread      tables of which no snapshot was complete yet: nothing of them is to be swept
+ *   former      tables that were read once, and are no more
+ *   incremental tables that are read while the stream goes on, and what is left of them
  */
 export interface PostgresPosition {
   readonly systemId: string
@@ -30,23 +37,44 @@ export interface PostgresPosition {
   readonly lastVersion: bigint
   readonly idle?: Lsn | undefined
   readonly snapshot?: SnapshotState | undefined
+  readonly only?: boolean | undefined
+  readonly unread?: readonly string[] | undefined
+  readonly former?: readonly string[] | undefined
+  readonly incremental?: IncrementalState | undefined
 }
 
 export interface SnapshotState {
   readonly phase: 'intent' | 'running'
   readonly from: bigint
   readonly again: boolean
+  /** Absent: everything. */
+  readonly left?: readonly TableLeft[]
+}
+
+export interface TableLeft {
+  /** `schema.table`. */
+  readonly table: string
+  readonly ranges: readonly ChunkRange[]
+  /** Names of the columns by which it is read. */
+  readonly key?: readonly string[]
+  /** What went out of the table goes out again. */
+  readonly restart?: boolean
 }
 
 export function encodePosition(position: PostgresPosition): Position {
   const { systemId, timeline, slot, tables, commit, ordinal, held, commitEnd } = position
-  const { lastVersion, idle, snapshot } = position
+  const { lastVersion, idle, snapshot, only, unread = [], former = [] } = position
+  const { incremental } = position
   return JSON.stringify({
     ...{ v: 1, systemId, timeline, slot, tables },
     ...{ commit: formatLsn(commit), ordinal, ...(held.length > 0 && { held }) },
     ...{ commitEnd: formatLsn(commitEnd), lastVersion: String(lastVersion) },
     ...(idle !== undefined && { idle: formatLsn(idle) }),
     ...(snapshot && { snapshot: { ...snapshot, from: String(snapshot.from) } }),
+    ...(only && { only }),
+    ...(unread.length > 0 && { unread }),
+    ...(former.length > 0 && { former }),
+    ...(incremental && { incremental: encodeIncremental(incremental) }),
   }) as Position
 }
 
@@ -61,6 +89,10 @@ export function decodePosition(text: Position): PostgresPosition {
     lastVersion: BigInt(stored.lastVersion),
     ...(stored.idle && { idle: parseLsn(stored.idle) }),
     ...(snapshot && { snapshot: { ...snapshot, from: BigInt(snapshot.from) } }),
+    ...(stored.only && { only: true }),
+    ...(stored.unread && { unread: stored.unread }),
+    ...(stored.former && { former: stored.former }),
+    ...(stored.incremental && { incremental: decodeIncremental(stored.incremental) }),
   }
 }
 

@@ -89,6 +89,12 @@ export function translate(error: unknown, url: string): MillraceError {
   return fault('SERVER_ERROR', `Postgres at ${where} answers: ${message} (${code}).`)
 }
 
+/** Whom a URL names: the user, and the database. */
+export function addressOf(url: string): { readonly user: string; readonly database: string } {
+  const { user = '', database = '' } = parse(splitTls(url).bare)
+  return { user, database }
+}
+
 /** A server for people, `host:port/database`: no user, no password, nothing that concerns TLS. */
 export function whereIs(url: string): string {
   const { host, port, database } = parse(splitTls(url).bare)

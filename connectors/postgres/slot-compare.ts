@@ -49,7 +49,8 @@ export function comparePosition(
   checkUsable(position.slot, slot, server.database)
   const resumed = followTimeline(position, server)
   const read = acknowledged(resumed)
-  if (slot.confirmed !== null && slot.confirmed > read) throw gap(position.slot, slot.confirmed, read)
+  if (slot.confirmed !== null && slot.confirmed > read)
+    throw gap(position.slot, slot.confirmed, read)
   if (server.walEnd < read) {
     const message =
       `The server's WAL ends at ${formatLsn(server.walEnd)}, but it was read up to ` +

@@ -136,8 +136,7 @@ export async function ensureFailover(
 async function refuseWithoutFailover(sql: Client): Promise<void> {
   const { rows } = await sql.query("SELECT current_setting('server_version_num')::int AS version")
   if (rows[0].version >= 170000) return
-  const message =
-    'slot.failover needs PostgreSQL 17 or later. Turn it off, or upgrade the server.'
+  const message = 'slot.failover needs PostgreSQL 17 or later. Turn it off, or upgrade the server.'
   throw new MillraceError('TARGET_MISCONFIGURED', message)
 }
 
@@ -146,12 +145,10 @@ export async function dropSlot(replication: Client, slot: string): Promise<void>
   await replication.query(`DROP_REPLICATION_SLOT ${quoteName(slot)} WAIT`)
 }
 
-/** Bytes of WAL that the server keeps for the slot, or `null` while there is none. */
-export async function retainedBytes(sql: Client, slot: string): Promise<number | null> {
+/** How long the server waits for a reader that says nothing; 0: for ever. */
+export async function readSenderTimeoutMs(sql: Client): Promise<number> {
   const { rows } = await sql.query(
-    `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::float8 AS bytes
-       FROM pg_catalog.pg_replication_slots WHERE slot_name = $1`,
-    [slot],
+    "SELECT setting::int AS ms FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
   )
-  return rows[0]?.bytes ?? null
+  return rows[0]?.ms ?? 60_000
 }

@@ -1,223 +1,211 @@
 import type { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
-import {
-  type Commit,
-  EnvelopeWriter,
-  makeRecord,
-  type OpenRecord,
-  type Origin,
-} from './envelope-writer.ts'
+import { ChunkConnection } from './chunk-connection.ts'
+import type { ChunkRange } from './chunk-range.ts'
+import { describeChunks, selectChunk } from './chunk-table.ts'
+import type { ChunkRow } from './chunk-window.ts'
+import type { OpenRecord, Origin } from './envelope-writer.ts'
 import type { Lsn } from './lsn.ts'
-import { MessageStream, readErrorFields, socketOf } from './message-stream.ts'
-import { encodePosition, type PostgresPosition } from './position.ts'
-import type { Relation } from './relation.ts'
+import type { PostgresPosition } from './position.ts'
 import type { Relations } from './relations.ts'
-import { quoteLiteral, quoteName, translate } from './session.ts'
-import { quoteTable, readRelation, type Table } from './tables.ts'
-import { readDataRow } from './tuple.ts'
+import { quoteLiteral } from './session.ts'
+import { cutTable } from './snapshot-bounds.ts'
+import { SnapshotEmission, type TableCopy } from './snapshot-emission.ts'
+import { Handoff } from './snapshot-handoff.ts'
+import type { SnapshotProgress } from './snapshot-progress.ts'
+import { RowWriter } from './snapshot-rows.ts'
+import { describeTable, quoteTable, type Table } from './tables.ts'
 
-/** A chunk ends after so many bytes; each is a commit of its own. */
-const defaultChunkBytes = 1024 * 1024
-
-const dataRow = 0x44
-const errorResponse = 0x45
-const readyForQuery = 0x5a
+/** Rows go out after so many bytes, as a commit of their own. */
+const defaultBatchBytes = 1024 * 1024
 
 export interface SnapshotPlan {
   readonly url: string
   readonly origin: Origin
   readonly tables: readonly Table[]
   readonly relations: Relations
+  readonly publication: string
   /** The exported snapshot's name, and the LSN it was taken at. */
   readonly snapshot: string
   readonly consistentPoint: Lsn
   readonly position: PostgresPosition
-  readonly say: (line: string) => void
+  readonly progress: SnapshotProgress
+  /** Connections that read. */
+  readonly threads: number
   readonly batchBytes?: number | undefined
+  /** Pages of a chunk; less than that is read soonest by one connection. */
+  readonly chunkPages: number
+  /** Nothing will be streamed: what cannot be read in this snapshot cannot be read later. */
+  readonly only: boolean
   /** Opens a connection of its own; closed by the caller. */
   readonly open: () => Promise<Client>
+  readonly sql: () => Promise<Client>
 }
 
 /**
- * Copies the tables as of an exported snapshot, a chunk a commit. The bytes of a row are those which
- * the stream would give. The last batch ends the snapshot: what follows is the stream from
- * `consistentPoint` on.
+ * Copies the tables as of an exported snapshot, several ranges at a time. The bytes of a row are
+ * those which the stream would give. The last batch ends the snapshot: what follows is the stream
+ * from `consistentPoint` on.
  */
 export async function* copyTables(
   plan: SnapshotPlan,
   signal: AbortSignal,
 ): AsyncGenerator<Batch<OpenRecord>> {
-  const client = await plan.open()
-  const progress = new Progress(plan)
-  let isWhole = false
+  const ended = new AbortController()
+  const either = AbortSignal.any([signal, ended.signal])
+  const connections: ChunkConnection[] = []
   try {
-    const relations = await begin(client, plan)
-    const messages = new MessageStream(client)
-    for (const relation of relations) {
-      yield* copyTable(messages, relation, progress, signal)
-      if (signal.aborted) return
+    connections.push(await join(plan, either))
+    const { copies, rewritten } = await prepare(plan, connections[0]!, either)
+    const jobs = copies.flatMap((copy) => [...copy.left].map((range) => ({ copy, range })))
+    while (connections.length < Math.min(worthwhile(plan, copies), jobs.length)) {
+      connections.push(await join(plan, either))
     }
-    isWhole = true
-    yield progress.finish(relations)
+    const emission = new SnapshotEmission(plan, copies, rewritten)
+    const handoff = new Handoff<CopiedRows>()
+    const working = connections.map((connection) =>
+      copyRanges({ plan, connection, jobs, handoff }, either),
+    )
+    Promise.all(working).then(
+      () => handoff.close(),
+      (error) => handoff.fail(error),
+    )
+    yield emission.begin()
+    for await (const { copy, rows, ended } of handoff.items(either)) {
+      yield* emission.add(copy, rows, ended)
+    }
+    if (!signal.aborted) yield* emission.finish()
   } finally {
     // A server in the middle of a table would not read our goodbye, and keep its locks for ever.
-    if (isWhole) client.end().catch(() => {})
-    else socketOf(client).destroy()
+    ended.abort()
+    for (const connection of connections) connection.destroy()
   }
 }
 
-/** Enters the exported snapshot, and keeps the tables as they are in it. */
-async function begin(client: Client, plan: SnapshotPlan): Promise<Relation[]> {
-  try {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    await client.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(plan.snapshot)}`)
-    const names = plan.tables.map(quoteTable).join(', ')
-    if (names !== '') await client.query(`LOCK TABLE ${names} IN ACCESS SHARE MODE`)
-    const relations: Relation[] = []
-    for (const table of plan.tables) {
-      await refuseRewritten(client, table)
-      relations.push(await plan.relations.define(await readRelation(client, table)))
-    }
-    return relations
-  } catch (error) {
-    throw translate(error, plan.url)
+/** A connection more pays only where there is a large table to read. */
+function worthwhile({ threads, chunkPages }: SnapshotPlan, copies: readonly TableCopy[]): number {
+  const pages = copies.reduce((sum, { table }) => sum + table.pages, 0)
+  return Math.min(threads, Math.max(1, Math.floor(pages / chunkPages)))
+}
+
+interface CopiedRows {
+  readonly copy: TableCopy
+  readonly rows: readonly ChunkRow[]
+  /** The range that these rows are the last of. */
+  readonly ended: ChunkRange | undefined
+}
+
+/** A connection inside the exported snapshot. */
+async function join(plan: SnapshotPlan, signal: AbortSignal): Promise<ChunkConnection> {
+  const connection = new ChunkConnection(await plan.open(), plan.url)
+  const run = (sql: string) => connection.rows({ sql }, signal)
+  await run('SET idle_in_transaction_session_timeout = 0')
+  await run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await run(`SET TRANSACTION SNAPSHOT ${quoteLiteral(plan.snapshot)}`)
+  return connection
+}
+
+/** Keeps the tables as they are until all is copied, and cuts them into ranges. */
+async function prepare(plan: SnapshotPlan, connection: ChunkConnection, signal: AbortSignal) {
+  const names = plan.tables.map(quoteTable).join(', ')
+  if (names !== '') {
+    await connection.rows({ sql: `LOCK TABLE ${names} IN ACCESS SHARE MODE` }, signal)
   }
+  const copies: TableCopy[] = []
+  const rewritten: string[] = []
+  const sql = await plan.sql()
+  for (const table of plan.tables) {
+    if (await isRewritten(connection, table, signal)) {
+      if (plan.only) throw rewrittenTable(table)
+      rewritten.push(describeTable(table))
+      continue
+    }
+    const described = await describeChunks({ ...plan, sql }, table)
+    const ranges = await cutTable(connection, described, plan.chunkPages, signal)
+    copies.push({ table: described, left: new Set(ranges), unread: ranges.length, held: undefined })
+  }
+  return { copies, rewritten }
 }
 
 /** A table rewritten since the snapshot reads as empty in it, and no error would say so. */
-async function refuseRewritten(client: Client, table: Table): Promise<void> {
-  const { rows } = await client.query(
-    `SELECT relfilenode <> pg_relation_filenode(oid)::oid AS rewritten
-       FROM pg_catalog.pg_class WHERE oid = $1 AND relkind = 'r'`,
-    [table.oid],
-  )
-  if (!rows[0]?.rewritten) return
-  const message = `Table ${table.namespace}.${table.name} was rewritten while the snapshot began.`
-  throw new MillraceError('CONNECTION_LOST', message)
-}
-
-async function* copyTable(
-  messages: MessageStream,
-  relation: Relation,
-  progress: Progress,
+async function isRewritten(
+  connection: ChunkConnection,
+  { oid }: Table,
   signal: AbortSignal,
-): AsyncGenerator<Batch<OpenRecord>> {
-  messages.query(selectRows(relation))
-  progress.begin(relation)
-  while (!signal.aborted) {
-    if (!messages.next()) {
-      await messages.more(1_000, signal)
-      continue
-    }
-    const { type, bytes, start, end } = messages
-    if (type === dataRow) {
-      readDataRow(bytes, start, relation.row)
-      progress.add(bytes, relation)
-      if (progress.isFull) yield progress.chunk()
-    } else if (type === errorResponse) throw translate(readErrorFields(bytes, start, end), '')
-    else if (type === readyForQuery) break
-  }
-  if (progress.bytes > 0 && !signal.aborted) yield progress.chunk()
-  progress.end(relation)
+): Promise<boolean> {
+  const rows = await connection.rows(
+    {
+      sql: `SELECT 1 FROM pg_catalog.pg_class c
+             WHERE relkind = 'r' AND relfilenode <> pg_relation_filenode(oid)::oid
+               AND (oid = $1::oid
+                    OR oid IN (SELECT relid FROM pg_partition_tree($1::oid::regclass)))`,
+      values: [String(oid)],
+    },
+    signal,
+  )
+  return rows.length > 0
 }
 
-/** All columns of the relation in the server's order, so that slots are those of its tuples. */
-function selectRows(relation: Relation): string {
-  const names = [...relation.columns].sort((a, b) => a.slot - b.slot)
-  const columns = names.map(({ name }) => quoteName(name)).join(', ')
-  return `SELECT ${columns} FROM ${quoteTable(relation)}`
+function rewrittenTable(table: Table): MillraceError {
+  const message = `Table ${describeTable(table)} was rewritten while the snapshot began.`
+  return new MillraceError('CONNECTION_LOST', message)
 }
 
-/** Gathers rows into chunks, gives each its version, and keeps the position. */
-class Progress {
-  bytes = 0
-  readonly #plan: SnapshotPlan
-  readonly #writer: EnvelopeWriter
-  readonly #micros = BigInt(Date.now()) * 1000n
-  #position: PostgresPosition
-  #commit: Commit
-  #records: OpenRecord[] = []
-  #rows = 0
+interface Copying {
+  readonly plan: SnapshotPlan
+  readonly connection: ChunkConnection
+  readonly jobs: { readonly copy: TableCopy; readonly range: ChunkRange }[]
+  readonly handoff: Handoff<CopiedRows>
+}
 
-  constructor(plan: SnapshotPlan) {
-    const { position, consistentPoint, origin } = plan
-    const next = position.lastVersion + 1n
-    const from = consistentPoint > next ? consistentPoint : next
-    const again = position.snapshot?.again ?? false
-    this.#plan = plan
-    this.#writer = new EnvelopeWriter(origin)
-    this.#position = {
-      ...{ ...position, snapshot: { phase: 'running', from, again } },
-      ...{ commit: consistentPoint - 1n, commitEnd: consistentPoint, lastVersion: from - 1n },
+async function copyRanges(copying: Copying, signal: AbortSignal): Promise<void> {
+  const { plan, connection, jobs, handoff } = copying
+  const writer = new RowWriter(plan.origin, 'true')
+  const lsn = Number(plan.consistentPoint)
+  for (;;) {
+    const job = jobs.shift()
+    if (job === undefined || signal.aborted) return
+    const { table } = job.copy
+    const name = describeTable(table.table)
+    plan.progress.begin(name, table.rows)
+    const batch = new RowBatch(plan.batchBytes ?? defaultBatchBytes)
+    const give = async (rows: readonly ChunkRow[], ended?: ChunkRange) => {
+      plan.progress.add(name, rows.length)
+      await plan.progress.pace(rows.length, signal)
+      await handoff.give({ copy: job.copy, rows, ended })
     }
-    this.#commit = this.#next()
+    const onRow = (bytes: Buffer, start: number) => {
+      batch.add(writer.row(bytes, start, table, lsn))
+      return batch.isFull ? give(batch.take()) : undefined
+    }
+    await connection.read(selectChunk(table, job.range), onRow, signal)
+    if (!signal.aborted) await give(batch.take(), job.range)
   }
+}
 
-  begin(relation: Relation): void {
-    this.#rows = 0
-    this.#plan.say(`snapshot of ${relation.namespace}.${relation.name} begins`)
-  }
+class RowBatch {
+  readonly #limit: number
+  #rows: ChunkRow[] = []
+  #bytes = 0
 
-  end(relation: Relation): void {
-    this.#plan.say(`snapshot of ${relation.namespace}.${relation.name}: ${this.#rows} rows`)
-  }
-
-  add(bytes: Buffer, relation: Relation): void {
-    const { row } = relation
-    const key = this.#writer.key(bytes, relation, row)
-    const value = this.#writer.value(bytes, relation, this.#commit, {
-      ...{ op: 'r', before: null, after: { row }, snapshot: 'true' },
-      lsn: Number(this.#plan.consistentPoint),
-    })
-    this.#push(relation, key, value)
-    this.bytes += value.length + (key?.length ?? 0)
-    this.#rows++
+  constructor(limit: number) {
+    this.#limit = limit
   }
 
   get isFull(): boolean {
-    return this.bytes >= (this.#plan.batchBytes ?? defaultChunkBytes)
+    return this.#bytes >= this.#limit
   }
 
-  chunk(): Batch<OpenRecord> {
-    const records = this.#records
-    for (const [i, record] of records.entries()) {
-      record.endsCommit = records[i + 1]?.topic !== record.topic
-    }
-    this.#position = { ...this.#position, lastVersion: this.#commit.version }
-    this.#records = []
-    this.bytes = 0
-    this.#commit = this.#next()
-    return { records, position: encodePosition(this.#position), complete: true }
+  add(row: ChunkRow): void {
+    this.#rows.push(row)
+    this.#bytes += row.value.length + (row.key?.length ?? 0)
   }
 
-  /** Rows of an attempt that was cut off may have gone meanwhile: a bounded truncate sweeps them. */
-  finish(relations: readonly Relation[]): Batch<OpenRecord> {
-    const { from, again } = this.#position.snapshot!
-    for (const relation of again ? relations : []) {
-      const value = this.#writer.value(Buffer.alloc(0), relation, this.#commit, {
-        ...{ op: 't', before: null, after: null, snapshot: 'true' },
-        lsn: Number(this.#plan.consistentPoint),
-      })
-      this.#push(relation, null, value, { 'millrace.sweep': String(from) })
-    }
-    this.#position = { ...this.#position, snapshot: undefined }
-    return this.chunk()
-  }
-
-  #push(
-    relation: Relation,
-    key: Buffer | null,
-    value: Buffer,
-    headers?: Record<string, string>,
-  ): void {
-    const timestamp = Number(this.#micros / 1000n)
-    const place = { relation, commit: this.#commit, timestamp, ordinal: this.#records.length }
-    this.#records.push(makeRecord(place, key, value, headers))
-  }
-
-  #next(): Commit {
-    const version = this.#position.lastVersion + 1n
-    return { xid: 0, micros: this.#micros, version, previous: null }
+  take(): readonly ChunkRow[] {
+    const rows = this.#rows
+    this.#rows = []
+    this.#bytes = 0
+    return rows
   }
 }

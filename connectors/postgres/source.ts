@@ -4,20 +4,45 @@ import type { Connector, ConnectorContext, ConnectorStatus } from '../../src/cor
 import type { NewRecord } from '../../src/core/record.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
 import type { Origin } from './envelope-writer.ts'
-import { formatLsn, type Lsn } from './lsn.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { IncrementalSnapshot } from './incremental.ts'
+import { newRun } from './incremental-state.ts'
+import { formatLsn, type Lsn, parseLsn } from './lsn.ts'
 import { socketOf } from './message-stream.ts'
 import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { acknowledged, decodePosition, encodePosition, type PostgresPosition } from './position.ts'
 import { ensurePublication } from './publication.ts'
 import { Relations, topicOf } from './relations.ts'
 import { connect, translate } from './session.ts'
-import { checkPosition, checkWalLevel, createSlot, identify, retainedBytes } from './slot.ts'
+import type { SnapshotCommand } from './signal.ts'
+import { checkWalLevel, createSlot, identify, type NewSlot, readSenderTimeoutMs } from './slot.ts'
+import { adopt, type Connected, dropOnStop, resume, stopReason } from './slot-life.ts'
 import { copyTables } from './snapshot.ts'
+import { defaultChunkPages } from './snapshot-bounds.ts'
+import {
+  addRuns,
+  continueSnapshot,
+  followTables,
+  isGap,
+  readHorizon,
+  snapshotAgain,
+  unpublish,
+} from './snapshot-plan.ts'
+import { SnapshotProgress } from './snapshot-progress.ts'
 import { streamChanges } from './stream.ts'
-import { describeTable, findTables, type Table } from './tables.ts'
+import { describeTable, findTable, findTables, type Table } from './tables.ts'
+import { WalWatch } from './wal-watch.ts'
 
 /** How often status asks the server for the WAL that it keeps. */
 const sampleMs = 2_000
+
+/** How much at once; by default as much as is good for throughput. */
+export interface SourceSizes {
+  /** Of records that go out together. */
+  readonly batchBytes?: number
+  /** Pages of a table that one connection reads in one go. */
+  readonly chunkPages?: number
+}
 
 /** Reads a database: first the rows that are there, then every change. */
 export class PostgresSource implements Connector {
@@ -25,22 +50,28 @@ export class PostgresSource implements Connector {
   readonly #options: ResolvedOptions
   readonly #say: (line: string) => void
   readonly #batchBytes: number | undefined
+  readonly #chunkPages: number
   #phase: ConnectorStatus['phase'] = 'connecting'
-  #retained: number | null = null
-  #isSampling = false
+  readonly #wal: WalWatch
   #acked: Lsn = 0n
   #position: PostgresPosition | undefined
+  readonly #progress: SnapshotProgress
+  #incremental: IncrementalSnapshot | undefined
+  /** With `snapshot.mode: always`: this process has not yet begun its snapshot. */
+  #isFirst = true
 
-  /** `batchBytes`: how much goes out at once; by default as much as is good for throughput. */
   constructor(
     options: PostgresOptions,
     { pipeline, name, say }: ConnectorContext,
-    { batchBytes }: { readonly batchBytes?: number } = {},
+    { batchBytes, chunkPages = defaultChunkPages }: SourceSizes = {},
   ) {
     this.name = name
     this.#batchBytes = batchBytes
+    this.#chunkPages = chunkPages
     this.#options = resolveOptions(options, pipeline, name)
     this.#say = say
+    this.#wal = new WalWatch(this.#options.slot, say)
+    this.#progress = new SnapshotProgress(say, this.#options.snapshots.rowsPerSecond)
   }
 
   get topics(): readonly string[] {
@@ -53,8 +84,25 @@ export class PostgresSource implements Connector {
   status(): ConnectorStatus {
     const { slot, publication } = this.#options
     const read = this.#position === undefined ? '' : formatLsn(acknowledged(this.#position))
-    const detail = { slot, publication, ...(read && { position: read }) }
-    return { phase: this.#phase, retainedBytes: this.#retained, detail }
+    const snapshot = this.#snapshotStatus()
+    const detail = {
+      ...{ slot, publication, ...(read && { position: read }), ...this.#wal.detail },
+      ...(snapshot && { snapshot }),
+    }
+    return { phase: this.#phase, retainedBytes: this.#wal.unreadBytes, detail }
+  }
+
+  /** Does what the command line asks of snapshots that are taken while streaming goes on. */
+  snapshot(command: SnapshotCommand): string {
+    if (this.#incremental === undefined) {
+      throw new MillraceError('TARGET_BUSY', `${this.name} is not streaming yet.`)
+    }
+    return this.#incremental.command(command)
+  }
+
+  #snapshotStatus(): string {
+    const paused = this.#incremental?.isPaused && this.#incremental.isActive ? 'paused: ' : ''
+    return `${paused}${this.#progress.describe()}`
   }
 
   /** Another server, or a gap, is an error of `read`: no new generation could mend it. */
@@ -81,8 +129,11 @@ export class PostgresSource implements Connector {
     } finally {
       signal.removeEventListener('abort', cut)
       clearInterval(sampling)
-      this.#retained = null
+      this.#incremental = undefined
+      this.#wal.forget()
       await session.close()
+      const { life } = this.#options
+      if (life.dropOnStop && signal.reason === stopReason) await dropOnStop(this.#options)
     }
   }
 
@@ -100,25 +151,33 @@ export class PostgresSource implements Connector {
       ...{ version: this.#options.version, name: this.#options.prefix },
       database: server.database,
     }
-    const relations = new Relations(this.#options, () => session.sql())
+    const relations = new Relations(this.#streamed(), () => session.sql())
+    const { life } = this.#options
+    const connected = { replication, sql, server, options: this.#options, say: this.#say }
     let position = from === undefined ? undefined : decodePosition(from)
     if (position === undefined) {
-      position = this.#intent(server, tables)
+      position = life.adopt ? await adopt(connected, tables) : this.#intent(server, tables)
       yield { records: [], position: encodePosition(position), complete: true }
     }
-    refuseAddedTables(position, tables)
+    const { mode } = this.#options.snapshots
+    if (position.only && mode === 'initial_only') return
+    position = await this.#plan(connected, position, tables)
     if (position.snapshot !== undefined) {
       const plan = { session, tables, relations, origin, position }
       for await (const batch of this.#snapshot(plan, signal)) {
         position = decodePosition(batch.position)
         yield batch
       }
-      if (signal.aborted) return
-    } else await checkPosition(sql, server, position)
+      if (signal.aborted || position.only) return
+    }
+    this.#isFirst = false
+    this.#incremental = await this.#openIncremental(session, origin, position, tables)
     this.#phase = 'streaming'
     this.#acked = acknowledged(position)
     yield* streamChanges(
       {
+        ...{ heartbeat: this.#heartbeat(session), timeoutMs: await readSenderTimeoutMs(sql) },
+        incremental: this.#incremental,
         ...{ client: replication, url: this.#options.url, position, relations, origin },
         publication: this.#options.publication,
         decoding: this.#options.decoding,
@@ -127,6 +186,20 @@ export class PostgresSource implements Connector {
       },
       signal,
     )
+  }
+
+  /** The stream shows signals, too. */
+  #streamed(): ResolvedOptions {
+    const { selectsTable, snapshots } = this.#options
+    const isStreamed = (name: string) => name === snapshots.signalTable || selectsTable(name)
+    return { ...this.#options, selectsTable: isStreamed }
+  }
+
+  #heartbeat(session: Session): Heartbeat | undefined {
+    const { life, prefix } = this.#options
+    if (life.heartbeat === undefined) return undefined
+    const sql = () => session.sql()
+    return new Heartbeat({ options: life.heartbeat, prefix, sql, say: this.#say })
   }
 
   /** Recorded before the slot is made, so that a crash in between leaves no slot unaccounted for. */
@@ -139,6 +212,92 @@ export class PostgresSource implements Connector {
       ...{ commit: 0n, ordinal: 0, held: [], commitEnd: 0n, lastVersion: 0n },
       snapshot: { phase: 'intent', from: 0n, again: false },
     }
+  }
+
+  /** What to do first: a snapshot, or the stream, with what is left of snapshots in the position. */
+  async #plan(
+    connected: Connected,
+    position: PostgresPosition,
+    tables: readonly Table[],
+  ): Promise<PostgresPosition> {
+    const { mode } = this.#options.snapshots
+    if (position.snapshot?.phase === 'intent')
+      return { ...position, tables: tables.map(describeTable) }
+    const isPartial = position.snapshot !== undefined
+    const again = () => snapshotAgain(position, connected.server, tables)
+    if (position.only || mode === 'initial_only') return again()
+    try {
+      const resumed = await resume(connected, continueSnapshot(position), tables)
+      return await this.#followTables(connected, resumed, tables)
+    } catch (error) {
+      // A snapshot that is not complete is nothing that a person would have to decide on.
+      if (!isGap(error) || (mode !== 'when_needed' && !isPartial)) throw error
+      this.#say(`${error.message} A new snapshot is taken.`)
+      return again()
+    }
+  }
+
+  async #followTables(
+    { sql }: Connected,
+    position: PostgresPosition,
+    tables: readonly Table[],
+  ): Promise<PostgresPosition> {
+    const { publication, slot, snapshots, life, viaRoot } = this.#options
+    const names = tables.map(describeTable)
+    const isNew = names.some((name) => !position.tables.includes(name))
+    if (isNew || snapshots.signalTable !== undefined) {
+      const publishing = { publication, viaRoot, autocreate: life.autocreate }
+      await ensurePublication(sql, publishing, await this.#published(sql, tables))
+    }
+    const removed = position.tables.filter((name) => !names.includes(name))
+    if (removed.length > 0 && publication === slot && life.autocreate === 'filtered') {
+      await unpublish(
+        sql,
+        publication,
+        removed.filter((name) => name !== snapshots.signalTable),
+      )
+    }
+    const { mode } = snapshots
+    const followed = await followTables(sql, position, tables, { reads: mode !== 'no_data' })
+    if (mode !== 'always' || !this.#isFirst || followed.incremental) return followed
+    return addRuns(
+      followed,
+      names.map((name) => newRun(name)),
+    )
+  }
+
+  /** The tables that are read, and that of the signals. */
+  async #published(sql: Client, tables: readonly Table[]): Promise<readonly Table[]> {
+    const { signalTable } = this.#options.snapshots
+    if (signalTable === undefined) return tables
+    if (tables.some((table) => describeTable(table) === signalTable)) return tables
+    const table = await findTable(sql, signalTable)
+    if (table !== undefined) return [...tables, table]
+    throw new MillraceError('TABLE_MISSING', `The database has no table ${signalTable}.`)
+  }
+
+  async #openIncremental(
+    session: Session,
+    origin: Origin,
+    position: PostgresPosition,
+    tables: readonly Table[],
+  ): Promise<IncrementalSnapshot> {
+    const { url, publication, snapshots, selectsTable, prefix } = this.#options
+    const { signalTable, threads, chunkRows } = snapshots
+    const [namespace = '', name = ''] = signalTable?.split(/\.(.*)/s) ?? []
+    const isMuted = signalTable !== undefined && !selectsTable(signalTable)
+    return new IncrementalSnapshot({
+      ...{ url, origin, publication, threads, chunkRows, signalTable },
+      chunkPages: this.#chunkPages,
+      ...{ progress: this.#progress, say: this.#say, state: position.incremental },
+      unread: position.unread ?? [],
+      relations: new Relations(this.#options, () => session.sql()),
+      open: () => session.open(),
+      sql: () => session.sql(),
+      tables: tables.map(describeTable),
+      mutedTopic: isMuted ? topicOf(prefix, { namespace, name }) : undefined,
+      ...(await readHorizon(await session.sql())),
+    })
   }
 
   async *#snapshot(
@@ -154,46 +313,59 @@ export class PostgresSource implements Connector {
     const { session, tables, position } = plan
     this.#phase = 'snapshot'
     const { slot, publication, url } = this.#options
-    const made = await ensurePublication(
-      ...([await session.sql(), publication, tables, this.#options.viaRoot] as const),
-    )
-    if (made !== 'unchanged') this.#say(`publication ${publication} ${made}`)
+    const { viaRoot, life } = this.#options
+    const publishing = { publication, viaRoot, autocreate: life.autocreate }
+    const { mode, threads } = this.#options.snapshots
+    const sql = await session.sql()
+    const only = mode === 'initial_only'
+    if (!only) {
+      const made = await ensurePublication(sql, publishing, await this.#published(sql, tables))
+      if (made !== 'unchanged') this.#say(`publication ${publication} ${made}`)
+    }
+    const wanted = { slot, failover: life.failover }
     const replication = await session.replication()
-    const created = await createSlot(replication, await session.sql(), slot)
-    this.#say(`slot ${slot} created at ${formatLsn(created.consistentPoint)}`)
-    const again = position.snapshot!.phase === 'running' || position.snapshot!.again
-    const snapshot = { phase: 'intent', from: 0n, again } as const
+    const created = only
+      ? await exportSnapshot(await session.open())
+      : await createSlot(replication, sql, wanted)
+    if (!only) this.#say(`slot ${slot} created at ${formatLsn(created.consistentPoint)}`)
+    if (mode === 'no_data') {
+      yield withoutRows(position, created.consistentPoint)
+      return
+    }
     yield* copyTables(
       {
-        ...{ url, tables, relations: plan.relations, origin: plan.origin, say: this.#say },
-        ...created,
-        position: { ...position, snapshot },
+        ...{ url, tables, relations: plan.relations, origin: plan.origin, publication },
+        ...{ ...created, position, only, threads, progress: this.#progress },
         batchBytes: this.#batchBytes,
+        chunkPages: this.#chunkPages,
         open: () => session.open(),
+        sql: () => session.sql(),
       },
       signal,
     )
   }
 
   async #sample(session: Session): Promise<void> {
-    if (this.#phase !== 'streaming' || this.#isSampling) return
-    this.#isSampling = true
-    try {
-      this.#retained = await retainedBytes(await session.sql(), this.#options.slot)
-    } catch {
-      this.#retained = null
-    } finally {
-      this.#isSampling = false
-    }
+    if (this.#phase !== 'connecting') await this.#wal.sample(() => session.sql())
   }
 }
 
-/** A table that was not in the snapshot would begin in the middle, and nothing would say so. */
-function refuseAddedTables({ tables: known }: PostgresPosition, tables: readonly Table[]): void {
-  const added = tables.map(describeTable).filter((table) => !known.includes(table))
-  if (added.length === 0) return
-  const message = `${added.join(', ')} came into the configuration after the snapshot was taken.`
-  throw new MillraceError('TABLE_ADDED', message)
+/** The stream begins, and nothing comes before it. */
+function withoutRows(position: PostgresPosition, consistentPoint: Lsn): Batch<NewRecord> {
+  const begun = {
+    ...{ ...position, snapshot: undefined, unread: position.tables },
+    ...{ commit: consistentPoint - 1n, commitEnd: consistentPoint },
+  }
+  return { records: [], position: encodePosition(begun), complete: true }
+}
+
+/** A snapshot without a slot, for those who want no stream; it lives as long as the connection. */
+async function exportSnapshot(client: Client): Promise<NewSlot> {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  const { rows } = await client.query(
+    'SELECT pg_export_snapshot() AS snapshot, pg_current_wal_insert_lsn() AS lsn',
+  )
+  return { consistentPoint: parseLsn(rows[0].lsn), snapshot: rows[0].snapshot }
 }
 
 /** Codes of Node for calls that were wrong, rather than for a network that is. */
@@ -220,7 +392,7 @@ class Session {
   sql(): Promise<Client> {
     const forget = () => (this.#sql = undefined)
     this.#sql ??= this.open().then(
-      (client) => client.on('end', forget),
+      (client) => client.on('error', forget).on('end', forget),
       (error) => {
         forget()
         throw error

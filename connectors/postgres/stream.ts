@@ -3,11 +3,14 @@ import { MillraceError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
 import { ChangeDecoder, type DecodingOptions } from './decoder.ts'
 import type { OpenRecord, Origin } from './envelope-writer.ts'
+import type { Heartbeat } from './heartbeat.ts'
+import type { IncrementalSnapshot } from './incremental.ts'
 import { formatLsn, type Lsn } from './lsn.ts'
 import { MessageStream, readErrorFields } from './message-stream.ts'
-import { acknowledged, type PostgresPosition } from './position.ts'
+import { acknowledged, encodePosition, type PostgresPosition } from './position.ts'
 import type { Relations } from './relations.ts'
 import { quoteLiteral, quoteName, translate } from './session.ts'
+import { aliveEveryMs, silenceLimitMs } from './silence.ts'
 
 const copyData = 0x64
 const copyBoth = 0x57
@@ -17,13 +20,10 @@ const keepalive = 0x6b
 
 /** Where the payload of XLogData begins: after its tag, two LSNs and a time. */
 const xLogHeader = 25
-/** An acknowledgement is sent so often, where there is something new to acknowledge … */
+/** An acknowledgement is sent so often, where there is something new to acknowledge. */
 const ackMs = 200
-/** … and so often otherwise; the server drops a reader after wal_sender_timeout, 60 s by default. */
-const aliveMs = 10_000
-/** Once a second we look whether there is more; a server that was asked answers long before this. */
+/** Once a second we look whether there is more. */
 const waitMs = 1_000
-const silenceMs = 60_000
 /** Idle advances are written down so often, or after so much WAL. */
 const idleMs = 10_000
 const idleBytes = 16n * 1024n * 1024n
@@ -37,6 +37,10 @@ export interface Streaming {
   readonly decoding: DecodingOptions
   readonly origin: Origin
   readonly batchBytes?: number | undefined
+  /** The server's `wal_sender_timeout`; 0: it waits for ever. */
+  readonly timeoutMs: number
+  readonly heartbeat?: Heartbeat | undefined
+  readonly incremental: IncrementalSnapshot
   /** What is durable downstream; the server may forget WAL up to there. */
   readonly acknowledged: () => Lsn
 }
@@ -72,12 +76,17 @@ class Reader {
   /** The server wants an answer: on its way down it waits until we have acknowledged everything. */
   #isAsked = false
   #silentMs = 0
+  readonly #aliveMs: number
+  readonly #silenceMs: number
 
   constructor(streaming: Streaming) {
     const { client, position, publication, relations, origin, batchBytes, decoding } = streaming
     this.#streaming = streaming
+    this.#aliveMs = aliveEveryMs(streaming.timeoutMs)
+    this.#silenceMs = silenceLimitMs(streaming.timeoutMs)
     this.#decoder = new ChangeDecoder({
       ...{ origin, position, relations: relations.known, batchBytes, options: decoding },
+      observer: streaming.incremental,
     })
     this.#messages = new MessageStream(client)
     const slot = quoteName(position.slot)
@@ -87,12 +96,14 @@ class Reader {
         `(proto_version '1', messages 'true', publication_names ${names})`,
     )
     this.#alive = setInterval(() => this.#acknowledge(false), ackMs)
+    streaming.heartbeat?.start()
+    streaming.incremental.start(position.lastVersion)
   }
 
   /** Decodes what has arrived, up to a full batch. */
   async decode(): Promise<void> {
     const messages = this.#messages
-    while (!this.#decoder.isFull && messages.next()) {
+    while (!this.#decoder.isFull && !this.#isDue && messages.next()) {
       const { type, bytes, start } = messages
       if (type === copyData) {
         if (bytes[start] === xLogData) {
@@ -105,20 +116,41 @@ class Reader {
   }
 
   take(): Batch<OpenRecord> | undefined {
-    return this.#decoder.take() ?? this.#idle()
+    const { incremental } = this.#streaming
+    if (incremental.isActive || this.#decoder.position.incremental !== undefined) {
+      this.#decoder.amend(incremental.kept)
+    }
+    return this.#decoder.take() ?? this.#enter() ?? this.#beat() ?? this.#idle()
+  }
+
+  /** A chunk of a snapshot has come to its place, which is between two commits. */
+  get #isDue(): boolean {
+    return this.#streaming.incremental.isDue && this.#decoder.isBetweenCommits
+  }
+
+  #enter(): Batch<OpenRecord> | undefined {
+    if (!this.#isDue) return undefined
+    const { incremental } = this.#streaming
+    const entry = incremental.next(this.#decoder.position.lastVersion)
+    if (entry === undefined) return undefined
+    const { records, lastVersion } = entry
+    this.#decoder.amend({ ...incremental.kept, lastVersion })
+    return { records, position: encodePosition(this.#decoder.position), complete: true }
   }
 
   /** Waits for more. A connection that broke without a word shows only by its silence. */
   async wait(signal: AbortSignal): Promise<void> {
     const heard = await this.#messages.more(waitMs, signal)
     this.#silentMs = heard ? 0 : this.#silentMs + waitMs
-    if (this.#silentMs < silenceMs) return
-    const message = `Postgres has not answered for ${silenceMs / 1000} seconds.`
+    if (this.#silentMs < this.#silenceMs) return
+    const message = `Postgres has not answered for ${this.#silentMs / 1000} seconds.`
     throw new MillraceError('CONNECTION_LOST', message)
   }
 
   close(): void {
     clearInterval(this.#alive)
+    this.#streaming.heartbeat?.stop()
+    this.#streaming.incremental.close()
     this.#acknowledge(true)
     this.#messages.close()
   }
@@ -129,6 +161,13 @@ class Reader {
     if (bytes[at + 17] !== 1) return
     this.#isAsked = true
     this.#acknowledge(true)
+  }
+
+  /** A record of our own, between two commits. */
+  #beat(): Batch<OpenRecord> | undefined {
+    const { heartbeat } = this.#streaming
+    if (!this.#decoder.isIdle || !heartbeat?.takeDue()) return undefined
+    return this.#decoder.add((version) => heartbeat.record(version))
   }
 
   /** On an idle database nothing else would move the slot, and WAL would pile up. */
@@ -155,7 +194,7 @@ class Reader {
   // Status: 'r' written:u64 flushed:u64 applied:u64 time:i64 replyNow:u8
   #acknowledge(now: boolean): void {
     const lsn = this.#streaming.acknowledged()
-    const asks = Date.now() - this.#sentAt >= aliveMs
+    const asks = Date.now() - this.#sentAt >= this.#aliveMs
     if (!now && !asks && lsn <= this.#sent) return
     this.#sent = lsn
     this.#sentAt = Date.now()

@@ -52,6 +52,17 @@ export async function findTables(sql: Client, selection: TableSelection): Promis
   return rows.filter((table) => selectsTable(describeTable(table)))
 }
 
+/** The table of a name `schema.table`. */
+export async function findTable(sql: Client, name: string): Promise<Table | undefined> {
+  const { rows } = await sql.query<Table>(
+    `SELECT c.oid::int8::float8 AS oid, n.nspname AS namespace, c.relname AS name
+       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname || '.' || c.relname = $1 AND c.relkind IN ('r', 'p')`,
+    [name],
+  )
+  return rows[0]
+}
+
 /** A table as a Relation message would describe it, for rows that are read by SELECT. */
 export async function readRelation(sql: Client, table: Table): Promise<RelationMessage> {
   const { rows: identity } = await sql.query<{ identity: string }>(

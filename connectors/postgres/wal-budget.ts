@@ -66,11 +66,11 @@ function levelOf(budget: Omit<WalBudget, 'level'>): WalBudget['level'] {
 /** A budget in one line. */
 export function describeBudget(budget: WalBudget): string {
   const { retainedBytes, limitBytes, growthPerSecond, secondsUntilLost, status } = budget
-  const of = limitBytes === null ? 'no limit' : `of ${megabytes(limitBytes)}`
-  const growing = growthPerSecond !== null && growthPerSecond >= 1
-  const rate = growing ? `, growing by ${megabytes(growthPerSecond)}/s` : ''
+  const limit = limitBytes === null ? '(no limit)' : `of ${megabytes(limitBytes)}`
+  const isGrowing = growthPerSecond !== null && growthPerSecond >= 1
+  const rate = isGrowing ? `, growing by ${megabytes(growthPerSecond)}/s` : ''
   const until = secondsUntilLost === null ? '' : `, lost in ${duration(secondsUntilLost)}`
-  return `WAL kept: ${megabytes(retainedBytes)} ${of === 'no limit' ? '(no limit)' : of}, ${status}${rate}${until}`
+  return `WAL kept: ${megabytes(retainedBytes)} ${limit}, ${status}${rate}${until}`
 }
 
 /** A budget as members of a status: numbers by name, and the line for people as `wal`. */

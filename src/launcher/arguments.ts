@@ -39,6 +39,7 @@ function describeCommands(end: (code: ExitCode) => void): Command {
     .addHelpText('after', examples('millrace run pipeline.yaml', 'millrace status pipeline.yaml'))
   addRun(program, end)
   addValidate(program, end)
+  addDoctor(program, end)
   addStatus(program, end)
   addTap(program, end)
   program
@@ -89,6 +90,23 @@ function addValidate(program: Command, end: End): void {
     .action(async (file: string, options: { json?: boolean }) => {
       const { validateCommand } = await import('./commands/validate.ts')
       end(await validateCommand(file, options))
+    })
+}
+
+function addDoctor(program: Command, end: End): void {
+  program
+    .command('doctor')
+    .description('Ask every server of a configuration what would go wrong. Changes nothing.')
+    .argument('<file>', 'the configuration, in YAML')
+    .option('--sql', 'print only the SQL that repairs what was found')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples('millrace doctor pipeline.yaml', 'millrace doctor pipeline.yaml --sql > repair.sql'),
+    )
+    .action(async (file: string, options: { json?: boolean; sql?: boolean }) => {
+      const { doctorCommand } = await import('./commands/doctor.ts')
+      end(await doctorCommand(file, options))
     })
 }
 

@@ -28,7 +28,7 @@ export function listenForStop(drainMs: number, onFirst: (signal: StopSignal) => 
     if (stop.signal.aborted) return forced.resolve(exitCodes[signal])
     deadline = setTimeout(() => forced.resolve(exitCodes[signal]), drainMs)
     onFirst(signal)
-    stop.abort()
+    stop.abort('stop') // Unlike an end that a failure brings: connectors tell them apart.
   }
   process.on('SIGINT', receive)
   process.on('SIGTERM', receive)

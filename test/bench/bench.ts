@@ -1,9 +1,11 @@
 /** How much to run. */
 export interface BenchOptions {
-  /** Pairs of (reference, figure), interleaved. */
-  readonly pairs: number
+  /** Pairs of (reference, figure), interleaved. Default: what the benchmark needs, mostly five. */
+  readonly pairs?: number | undefined
   /** Factor on the amount of data; 1 is what RESULTS.md shows. */
   readonly scale: number
+  /** Whether a last run, of which no figure is taken, shows where the CPU goes. */
+  readonly profile?: boolean
 }
 
 /** The last line that a benchmark prints. */

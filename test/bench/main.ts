@@ -1,27 +1,47 @@
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
+import { decode } from './decode.ts'
+import { idle } from './idle.ts'
 import { round } from './measure.ts'
 import { path } from './path.ts'
+import { snapshot } from './snapshot.ts'
 import { source, sourceSmall } from './source.ts'
+import { sourceHuge } from './source-huge.ts'
+import { sourceLatency } from './source-latency.ts'
 import { view } from './view.ts'
 
 /** Every benchmark, by name. */
-const benches: Readonly<Record<string, Bench>> = { source, 'source-small': sourceSmall, view, path }
+const benches: Readonly<Record<string, Bench>> = {
+  source,
+  'source-small': sourceSmall,
+  'source-huge': sourceHuge,
+  'source-latency': sourceLatency,
+  snapshot,
+  idle,
+  decode,
+  view,
+  path,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    pairs: { type: 'string', default: '5' },
+    pairs: { type: 'string' },
     scale: { type: 'string', default: '1' },
     profile: { type: 'boolean', default: false },
   },
 })
 const bench = benches[positionals[0] ?? '']
 if (bench === undefined) {
-  console.error(`usage: npm run bench -- ${Object.keys(benches).join('|')} [--pairs 5] [--scale 1]`)
+  const names = Object.keys(benches).join('|')
+  console.error(`usage: npm run bench -- ${names} [--pairs 5] [--scale 1] [--profile]`)
   process.exit(2)
 }
-const report = await bench({ pairs: Number(values.pairs), scale: Number(values.scale) })
+const report = await bench({
+  pairs: values.pairs === undefined ? undefined : Number(values.pairs),
+  scale: Number(values.scale),
+  profile: values.profile,
+})
 const rounded = Object.entries(report).map(([name, value]) => [
   name,
   typeof value === 'number' ? round(value) : value,

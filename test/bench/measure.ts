@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { profileFlags } from './profile.ts'
 
 /** What one run of a child process cost. */
 export interface Run {
@@ -11,31 +12,50 @@ export interface Run {
   readonly peakRssMb: number
   /** Mapped files at their highest: the page cache, which the kernel takes back at need. */
   readonly peakMappedMb: number
+  /** All samples of the anonymous resident memory, in MB. */
+  readonly rssMb: readonly number[]
 }
 
-const sampleMs = 100
+type Memory = Pick<Run, 'peakRssMb' | 'peakMappedMb' | 'rssMb'>
 
-/** Runs a module of test/bench/runs in a process of its own, so that runs share no heap. */
-export async function runChild(module: string, input: object): Promise<Run> {
-  const child = await startChild(module, input, false)
+export const sampleMs = 100
+
+/**
+ * Runs a module of test/bench/runs in a process of its own, so that runs share no heap. With
+ * `profile`, the file that takes its CPU profile.
+ */
+export async function runChild(module: string, input: object, profile?: string): Promise<Run> {
+  const child = await startChild(module, input, { saysReady: false, profile })
   const result = (await child.result()) as Run['result']
-  return { result, ...child.peak() }
+  return { result, ...child.memory() }
 }
 
 export interface Child {
   /** What the child printed on its last line, once it has ended well. */
   result(): Promise<unknown>
-  peak(): Pick<Run, 'peakRssMb' | 'peakMappedMb'>
+  memory(): Memory
+  /** Asks it to end. */
+  stop(): void
 }
 
-/** Starts a module of test/bench/runs; one that must be ready first says so in its first line. */
-export async function startChild(module: string, input: object, saysReady = true): Promise<Child> {
+export interface ChildOptions {
+  /** Whether the child says in its first line that it is ready, which is waited for. */
+  readonly saysReady?: boolean
+  readonly profile?: string | undefined
+}
+
+/** Starts a module of test/bench/runs. */
+export async function startChild(
+  module: string,
+  input: object,
+  { saysReady = true, profile }: ChildOptions = {},
+): Promise<Child> {
   const path = join(import.meta.dirname, 'runs', module)
-  const conditions = '--conditions=millrace-source'
-  const child = spawn(process.execPath, [conditions, path, JSON.stringify(input)], {
+  const flags = ['--conditions=millrace-source', ...(profile ? profileFlags(profile) : [])]
+  const child = spawn(process.execPath, [...flags, path, JSON.stringify(input)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const peak = sampleMemory(child)
+  const memory = sampleMemory(child)
   let last = '{}'
   const lines = createInterface({ input: child.stdout })
   const ready = new Promise<void>((resolve) => lines.once('line', () => resolve()))
@@ -51,7 +71,7 @@ export async function startChild(module: string, input: object, saysReady = true
   })()
   ended.catch(() => {})
   if (saysReady) await Promise.race([ready, ended])
-  return { result: () => ended, peak }
+  return { result: () => ended, memory, stop: () => void child.kill('SIGTERM') }
 }
 
 function exitOf(child: ChildProcess): Promise<number | null> {
@@ -59,17 +79,17 @@ function exitOf(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code)))
 }
 
-function sampleMemory(child: ChildProcess): () => Pick<Run, 'peakRssMb' | 'peakMappedMb'> {
-  let peakRssMb = 0
+function sampleMemory(child: ChildProcess): () => Memory {
+  const rssMb: number[] = []
   let peakMappedMb = 0
   const timer = setInterval(() => {
     const { anonymous, mapped } = memoryOf(child.pid!)
-    peakRssMb = Math.max(peakRssMb, anonymous)
+    if (anonymous > 0) rssMb.push(anonymous)
     peakMappedMb = Math.max(peakMappedMb, mapped)
   }, sampleMs)
   return () => {
     clearInterval(timer)
-    return { peakRssMb, peakMappedMb }
+    return { peakRssMb: Math.max(0, ...rssMb), peakMappedMb, rssMb }
   }
 }
 

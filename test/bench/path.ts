@@ -30,7 +30,7 @@ export const orders = defineView(({ table }) =>
  * The whole program at 1,000 transactions a second: from COMMIT's return to the moment another
  * process sees the joined document in Redis, and in SQLite, beside a bare loop of write and sync.
  */
-export async function path({ pairs, scale }: BenchOptions): Promise<Report> {
+export async function path({ pairs = 5, scale }: BenchOptions): Promise<Report> {
   const seconds = Math.max(2, Math.round(12 * scale))
   const postgres = await startPostgres()
   const redis = await startRedis()
@@ -112,7 +112,13 @@ async function measure({ url, redis, directory, firstId, count }: Load) {
     startChild('watch-redis.ts', { url: redis, ...range }),
     startChild('watch-sqlite.ts', { path: join(directory, 'bench.sqlite'), ...range }),
   ])
-  const writer = await startChild('writer.ts', { url, ...range, perSecond, connections: 8 }, false)
+  const writer = await startChild(
+    'writer.ts',
+    { url, ...range, perSecond, connections: 8 },
+    {
+      saysReady: false,
+    },
+  )
   const written = (await writer.result()) as { perSecond: number; returned: number[] }
   const [inRedis, inSqlite] = await Promise.all(watchers.map((watcher) => watcher.result()))
   const latency = (result: unknown): Latency => {

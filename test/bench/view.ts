@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchOptions, Report } from './bench.ts'
 import { median, type Run, round, runChild, spread } from './measure.ts'
+import { printProfile } from './profile.ts'
 
 /**
  * A foreign-key join: 200,000 orders, each in a commit of ten, of 10,000 customers, from the log to
  * the log with state on disk, beside a loop that reads the same records and writes them to the log
  * without any operator.
  */
-export async function view({ pairs, scale }: BenchOptions): Promise<Report> {
+export async function view({ pairs = 5, scale, profile }: BenchOptions): Promise<Report> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   const input = { orders: Math.round(200_000 * scale), customers: 10_000, perCommit: 10 }
   try {
@@ -22,6 +23,12 @@ export async function view({ pairs, scale }: BenchOptions): Promise<Report> {
       joins.push(await runChild('view.ts', { ...input, path, mode: 'join' }))
       rmSync(path, { recursive: true })
       print(i, copies[i]!, joins[i]!)
+    }
+    if (profile) {
+      const file = join(directory, 'view.cpuprofile')
+      const path = join(directory, 'profiled')
+      await runChild('view.ts', { ...input, path, mode: 'join' }, file)
+      printProfile(file)
     }
     return summarize(copies, joins)
   } finally {

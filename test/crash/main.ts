@@ -43,7 +43,7 @@ if (values.help || !valid || !['opensearch', 'elasticsearch', 'none'].includes(v
   process.exit(values.help ? 0 : 2)
 }
 /** How often each sink is looked at: as often as two cores can bear beside everything else. */
-const everyMs: Readonly<Record<string, number>> = { local: 300, cache: 1_000, search: 1_500 }
+const everyMs: Readonly<Record<string, number>> = { local: 250, cache: 500, search: 1_000 }
 
 process.exit(await main())
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Client } from 'pg'
 import { cpuMicros } from '../measure.ts'
+import { finish } from './finish.ts'
 
 /**
  * The least that a reader of a slot can do: skips every message by its length, looks at the first
@@ -15,8 +16,7 @@ const start = performance.now()
 let last = start
 await drain()
 const seconds = (last - start) / 1000
-console.log(JSON.stringify({ rowsPerSecond: rows / seconds, cpuUsPerRow: cpuMicros(cpu) / rows }))
-process.exit(0)
+finish({ rowsPerSecond: rows / seconds, cpuUsPerRow: cpuMicros(cpu) / rows })
 
 function drain(): Promise<void> {
   const sql = Buffer.from(

@@ -1,5 +1,6 @@
 import { fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { percentile } from '../measure.ts'
+import { finish } from './finish.ts'
 
 /** The bare disk: 4 KB appended and synced, one after the other. */
 const { path, count } = JSON.parse(process.argv[2]!)
@@ -13,5 +14,4 @@ for (let i = 0; i < count; i++) {
   times.push(performance.now() - start)
 }
 rmSync(path)
-console.log(JSON.stringify({ p50Ms: percentile(times, 0.5), p99Ms: percentile(times, 0.99) }))
-process.exit(0)
+finish({ p50Ms: percentile(times, 0.5), p99Ms: percentile(times, 0.99) })

@@ -9,6 +9,7 @@ import { Topology } from '../../../src/streams/topology.ts'
 import { defineView } from '../../../src/streams/view.ts'
 import { ViewTask } from '../../../src/streams/view-task.ts'
 import { cpuMicros } from '../measure.ts'
+import { finish } from './finish.ts'
 
 const { orders, customers, perCommit, path, mode } = JSON.parse(process.argv[2]!)
 const topics = ['db.customers', 'db.orders']
@@ -27,8 +28,7 @@ for await (const { source, task } of log.assignments(topics, 'bench', stop.signa
   }
   const seconds = (performance.now() - start) / 1000
   const cpuUsPerRecord = cpuMicros(cpu) / total
-  console.log(JSON.stringify({ recordsPerSecond: total / seconds, cpuUsPerRecord }))
-  process.exit(0)
+  finish({ recordsPerSecond: total / seconds, cpuUsPerRecord })
 }
 
 function joining(task: Task): Sink<LogRecord> {

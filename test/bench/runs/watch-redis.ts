@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { finish } from './finish.ts'
 
 /** Notes when Redis tells of each key being set. */
 const { url, firstId, count } = JSON.parse(process.argv[2]!)
@@ -17,5 +18,4 @@ await new Promise<void>((resolve) => {
     if (--left === 0) resolve()
   })
 })
-console.log(JSON.stringify({ seen }))
-process.exit(0)
+finish({ seen })

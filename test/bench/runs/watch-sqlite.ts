@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { finish } from './finish.ts'
 
 /** Looks every millisecond whether the file changed, and notes when each row can be read. */
 const { path, firstId, count } = JSON.parse(process.argv[2]!)
@@ -27,8 +28,7 @@ while (left > 0) {
     left--
   }
 }
-console.log(JSON.stringify({ seen }))
-process.exit(0)
+finish({ seen })
 
 /** The sink makes the file and its table when it starts. */
 async function open(): Promise<DatabaseSync> {

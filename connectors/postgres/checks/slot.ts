@@ -1,0 +1,66 @@
+import type { Client } from 'pg'
+import { quoteLiteral, quoteName } from '../session.ts'
+import { findSlot } from '../slot.ts'
+import { lossOf, type SlotState } from '../slot-compare.ts'
+import { describeBudget, sampleWal, type WalBudget, walBudget } from '../wal-budget.ts'
+import { error, ok, type Repairable, warning } from './finding.ts'
+
+export interface SlotWish {
+  readonly slot: string
+  readonly database: string
+  readonly failover: boolean
+  readonly adopt: boolean
+}
+
+export async function judgeSlot(sql: Client, wish: SlotWish): Promise<readonly Repairable[]> {
+  const found = await findSlot(sql, wish.slot)
+  if (found === undefined) return [absent(wish)]
+  const sample = await sampleWal(sql, wish.slot)
+  const budget = sample === null ? undefined : walBudget([sample])
+  return [...judgeState(wish, found), ...(budget === undefined ? [] : judgeBudget(wish, budget))]
+}
+
+function absent({ slot, adopt }: SlotWish): Repairable {
+  if (!adopt) return ok(`slot ${slot} is made at the first start`)
+  const hint = 'Name the slot with slot.name; slot.adopt: true is for one that exists.'
+  return error(`there is no slot ${slot} to adopt`, { hint })
+}
+
+/** What is to be said of a slot that is there. */
+export function* judgeState(wish: SlotWish, found: SlotState): Generator<Repairable> {
+  const { slot, database, failover } = wish
+  const drop = { repair: [`SELECT pg_drop_replication_slot(${quoteLiteral(slot)});`] }
+  const hint = 'Give the connector another slot.name.'
+  if (found.plugin !== 'pgoutput') {
+    yield error(`slot ${slot} is of ${found.plugin ?? 'the physical kind'}, not pgoutput`, { hint })
+    return
+  }
+  if (found.database !== database) {
+    yield error(`slot ${slot} belongs to the database ${found.database}`, { hint })
+    return
+  }
+  const loss = lossOf(found)
+  if (loss !== undefined) {
+    const way = 'What it held is gone: take a new snapshot, after dropping it.'
+    yield error(`slot ${slot} is invalid: ${loss}`, { ...drop, hint: way })
+    return
+  }
+  yield found.activePid === null
+    ? ok(`slot ${slot} is there, and nobody reads it now`)
+    : ok(`slot ${slot} is read by server process ${found.activePid}`)
+  if (failover && !found.failover) {
+    yield warning(`slot ${slot} is not kept on standbys yet: it will be from the next start on`, {
+      hint: `On a replication connection: ALTER_REPLICATION_SLOT ${quoteName(slot)} (FAILOVER true)`,
+    })
+  }
+}
+
+function* judgeBudget({ slot }: SlotWish, budget: WalBudget): Generator<Repairable> {
+  if (budget.status === 'lost') return
+  const what = `slot ${slot}: ${describeBudget(budget)}`
+  if (budget.level === 'ok') yield ok(what)
+  else {
+    const hint = 'Start the pipeline soon, or raise max_slot_wal_keep_size.'
+    yield budget.level === 'error' ? error(what, { hint }) : warning(what, { hint })
+  }
+}

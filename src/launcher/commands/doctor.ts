@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { styleText } from 'node:util'
+import { describeError } from '../../core/errors.ts'
+import type { Finding } from '../../core/plugin.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { type ExitCode, exitCodes } from '../exit.ts'
+import { showFault } from '../fault.ts'
+import { type Registry, registry } from '../registry.ts'
+import { openTerminal } from '../terminal.ts'
+
+export interface DoctorOptions {
+  readonly json?: boolean
+  readonly sql?: boolean
+  readonly registry?: Registry
+  /** How long a part may take to look around. */
+  readonly patienceMs?: number
+}
+
+/** A finding, with the SQL that repairs it where a database is concerned. */
+type Repairable = Finding & { readonly repair?: readonly string[] }
+
+/** What was found of one part of a pipeline. */
+export interface Examined {
+  readonly kind: 'connector' | 'sink'
+  readonly name: string
+  readonly type: string
+  readonly findings: readonly Repairable[]
+}
+
+/** `millrace doctor FILE`: asks every part what would go wrong. Changes nothing. */
+export async function doctorCommand(file: string, options: DoctorOptions = {}): Promise<ExitCode> {
+  const { json = false, sql = false, registry: known = registry } = options
+  const loaded = loadConfig(file, known, process.env)
+  const terminal = openTerminal(loaded.mask)
+  if (!loaded.ok) {
+    const { faults } = loaded
+    if (json) await terminal.print(JSON.stringify({ ok: false, faults, parts: [] }, null, 2))
+    else await terminal.print(faults.map(showFault).join('\n'))
+    return exitCodes.invalid
+  }
+  const parts = await examine(loaded.config, options.patienceMs ?? 30_000)
+  const healthy = parts.every(({ findings }) => findings.every(({ level }) => level !== 'error'))
+  if (json) await terminal.print(JSON.stringify({ ok: healthy, faults: [], parts }, null, 2))
+  else if (sql) await terminal.print(showRepairs(parts))
+  else await terminal.print(showParts(parts, terminal.color))
+  return healthy ? exitCodes.ok : exitCodes.failed
+}
+
+type Check = (options: unknown, named: { pipeline: string; name: string }) => AsyncIterable<Finding>
+
+/** All parts look around at the same time: most of it is waiting for servers. */
+function examine(config: Config, patienceMs: number): Promise<Examined[]> {
+  const examineAs =
+    (kind: Examined['kind']) =>
+    async ({ name, plugin, options }: Config['connectors' | 'sinks'][number]) => {
+      const check: Check = plugin.check
+      const found = check.call(plugin, options, { pipeline: config.name, name })
+      return { kind, name, type: plugin.type, findings: await collect(found, patienceMs) }
+    }
+  return Promise.all([
+    ...config.connectors.map(examineAs('connector')),
+    ...config.sinks.map(examineAs('sink')),
+  ])
+}
+
+async function collect(found: AsyncIterable<Finding>, patienceMs: number): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const iterator = found[Symbol.asyncIterator]()
+  const late = new AbortController()
+  const deadline = sleep(patienceMs, 'late' as const, { signal: late.signal }).catch(() => 'late')
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), deadline])
+      if (typeof next === 'string') {
+        findings.push({ level: 'error', what: `no answer within ${patienceMs / 1000} s` })
+        return findings
+      }
+      if (next.done) return findings
+      findings.push(next.value)
+    }
+  } catch (error) {
+    return [...findings, { level: 'error', what: describeError(error) }]
+  } finally {
+    late.abort()
+  }
+}
+
+/** For people: each part with what was found, and what to do about it below. */
+export function showParts(parts: readonly Examined[], color = false): string {
+  const findings = parts.flatMap((part) => part.findings)
+  const count = (level: Finding['level']) => findings.filter((each) => each.level === level).length
+  const lines = parts.flatMap(({ kind, name, type, findings }) => [
+    `${kind} ${name} (${type})`,
+    ...(findings.length === 0 ? ['  nothing to check'] : []),
+    ...findings.flatMap((finding) => showFinding(finding, color)),
+    '',
+  ])
+  return [
+    ...lines,
+    `${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}`,
+  ].join('\n')
+}
+
+function showFinding({ level, what, hint, repair }: Repairable, color: boolean): string[] {
+  const word = level.padEnd(7)
+  const shown = color ? styleText(colors[level], word) : word
+  return [
+    `  ${shown}  ${what}`,
+    ...(hint === undefined ? [] : [`           ${hint}`]),
+    ...(repair ?? []).map((sql) => `           ${sql}`),
+  ]
+}
+
+const colors = { ok: 'green', warning: 'yellow', error: 'red' } as const
+
+/** Only the SQL, each statement once, with the reason above it. */
+export function showRepairs(parts: readonly Examined[]): string {
+  const seen = new Set<string>()
+  const lines: string[] = []
+  for (const { kind, name, findings } of parts) {
+    for (const { what, repair = [] } of findings) {
+      const fresh = repair.filter((sql) => !seen.has(`${name} ${sql}`))
+      if (fresh.length === 0) continue
+      lines.push(`-- ${kind} ${name}: ${what.replaceAll(/\s+/g, ' ')}`, ...fresh)
+      for (const sql of fresh) seen.add(`${name} ${sql}`)
+    }
+  }
+  return lines.length === 0 ? '-- nothing to repair' : lines.join('\n')
+}
+
+function plural(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`
+}

@@ -1,0 +1,182 @@
+import { chown, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import type { Client } from 'pg'
+import { type Test, test } from 'tap'
+import { connect } from '../../../connectors/postgres/session.ts'
+import {
+  effectiveMode,
+  isLoopback,
+  type SslMode,
+  splitTls,
+  tlsOptions,
+  withTls,
+} from '../../../connectors/postgres/tls.ts'
+import { makeAuthority, makeCertificate } from '../../support/certificates.ts'
+import { usePostgres } from '../../support/servers/use.ts'
+
+const authority = makeAuthority('Test authority')
+const stranger = makeAuthority('Another authority')
+
+test('what leaves the machine is verified in full unless it is said otherwise', (t) => {
+  const byDefault = { mode: undefined }
+  for (const host of ['localhost', '127.0.0.1', '127.8.8.8', '::1', '/var/run', 'a.localhost']) {
+    t.equal(effectiveMode(byDefault, host), 'prefer', host)
+  }
+  for (const host of ['db.example.com', '10.0.0.1', '0.0.0.0', '127.evil.example', 'postgres']) {
+    t.notOk(isLoopback(host), host)
+    t.equal(effectiveMode(byDefault, host), 'verify-full', host)
+  }
+  t.equal(effectiveMode({ mode: 'disable' }, 'db.example.com'), 'disable')
+  t.equal(effectiveMode({ mode: 'require' }, 'db.example.com'), 'require')
+  const rooted = { mode: 'require', rootCertificate: 'ca.pem' } as const
+  t.equal(effectiveMode(rooted, 'db.example.com'), 'verify-ca', 'as libpq has it')
+  t.end()
+})
+
+test('TLS older than 1.2 is never spoken', (t) => {
+  for (const mode of ['prefer', 'require', 'verify-ca', 'verify-full'] as const) {
+    t.match(tlsOptions({ mode }, mode), { minVersion: 'TLSv1.2' })
+  }
+  t.equal(tlsOptions({ mode: 'disable' }, 'disable'), false)
+  t.end()
+})
+
+test('the parameters of a URL are taken out, and options go before them', (t) => {
+  const url = 'postgres://u:p@h:1/db?application_name=x&sslmode=require&sslrootcert=a%20b.pem'
+  const { bare, tls } = splitTls(url)
+  t.equal(bare, 'postgres://u:p@h:1/db?application_name=x')
+  t.match(tls, { mode: 'require', rootCertificate: 'a b.pem', key: undefined })
+  t.equal(splitTls(withTls(url, { sslmode: 'verify-full' })).tls.mode, 'verify-full')
+  t.equal(withTls(url, { sslmode: undefined }), url)
+  for (const [word, mode] of Object.entries({ true: 'verify-full', 0: 'disable' })) {
+    t.equal(splitTls(`postgres://h/db?ssl=${word}`).tls.mode, mode)
+  }
+  t.throws(() => splitTls('postgres://h/db?sslmode=verify_full'), { code: 'CONFIG_INVALID' })
+  t.end()
+})
+
+test('a server with TLS is known by its certificate', async (t) => {
+  const { at, files } = await startWithTls(t)
+  const root = { sslrootcert: files.authority }
+  t.match(await tlsOf(at('localhost', 'verify-full', root)), {
+    ssl: true,
+    version: /^TLSv1\.[23]$/,
+  })
+  t.match(await tlsOf(at('127.0.0.1', 'verify-ca', root)), { ssl: true })
+  t.match(await tlsOf(at('127.0.0.1', 'require')), { ssl: true }, 'encrypted, not verified')
+  t.match(await tlsOf(at('127.0.0.1', undefined)), { ssl: true }, 'preferred on this machine')
+  t.match(await tlsOf(at('127.0.0.1', 'disable')), { ssl: false })
+  t.match(await tlsOf(at('localhost', 'verify-full', root), true), { ssl: true }, 'replication')
+  const refused = (url: string, message: RegExp) =>
+    t.rejects(connect(url), { code: 'TARGET_MISCONFIGURED', message })
+  await refused(at('127.0.0.1', 'verify-full', root), /is for another name: .*127\.0\.0\.1/)
+  await refused(at('localhost', 'verify-full'), /cannot be trusted: .*database\.sslrootcert/)
+  const wrong = { sslrootcert: files.stranger }
+  await refused(at('localhost', 'verify-full', wrong), /cannot be trusted/)
+  await refused(at('127.0.0.1', 'verify-ca', wrong), /cannot be trusted/)
+  const missing = at('localhost', 'verify-full', { sslrootcert: 'no-such.pem' })
+  await t.rejects(connect(missing), { code: 'CONFIG_INVALID', message: /no-such\.pem of sslroot/ })
+})
+
+test('a server may ask for our certificate', async (t) => {
+  const { at, files } = await startWithTls(
+    t,
+    'hostssl all all all scram-sha-256 clientcert=verify-full\n',
+  )
+  const root = { sslrootcert: files.authority }
+  await t.rejects(connect(at('localhost', 'verify-full', root)), {
+    code: 'ACCESS_DENIED',
+    message: /requires a valid client certificate/,
+  })
+  const own = { ...root, sslcert: files.client, sslkey: files.clientKey }
+  t.match(await tlsOf(at('localhost', 'verify-full', own)), {
+    ssl: true,
+    client_dn: '/CN=postgres',
+  })
+  await t.rejects(connect(at('localhost', 'disable')), { code: 'ACCESS_DENIED' })
+})
+
+test('a server without TLS is refused where TLS is asked for, with the way out', async (t) => {
+  const { url } = await usePostgres(t)
+  for (const mode of ['require', 'verify-ca', 'verify-full'] as const) {
+    await t.rejects(connect(withTls(url, { sslmode: mode })), {
+      code: 'TARGET_MISCONFIGURED',
+      message: new RegExp(`does not speak TLS, but database.sslmode is ${mode}.*sslmode: disable`),
+    })
+  }
+  const client = await connect(withTls(url, { sslmode: 'prefer' }))
+  t.equal((await client.query('SELECT 1 AS one')).rows[0].one, 1)
+  await client.end()
+})
+
+test('the server learns by what name it is called (SNI)', async (t) => {
+  const { key, pem } = makeCertificate('localhost', authority, ['localhost'])
+  const called = Promise.withResolvers<string>()
+  const server = createServer((socket) => {
+    socket.once('data', () => {
+      socket.write('S')
+      const secureContext = createSecureContext({ key, cert: pem })
+      const SNICallback = (name: string, done: (error: null) => void) => {
+        called.resolve(name)
+        done(null)
+      }
+      new TLSSocket(socket, { isServer: true, secureContext, SNICallback }).on('error', () => {})
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  const url = `postgres://u:p@localhost:${port}/db?sslmode=verify-full`
+  await t.rejects(connect(url), { code: 'TARGET_MISCONFIGURED' })
+  t.equal(await called.promise, 'localhost')
+})
+
+interface Known {
+  readonly ssl: boolean
+  readonly version: string | null
+  readonly client_dn: string | null
+}
+
+async function tlsOf(url: string, replication = false): Promise<Known> {
+  const client: Client = await connect(url, replication)
+  try {
+    const text = 'SELECT ssl, version, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()'
+    return (await client.query<Known>(text)).rows[0]!
+  } finally {
+    await client.end()
+  }
+}
+
+/** A server for `localhost` that trusts the authority, and the files that its clients need. */
+async function startWithTls(t: Test, access?: string) {
+  const { server, database } = await usePostgres(t, {})
+  const folder = t.testdir({})
+  const host = makeCertificate('localhost', authority, ['localhost'])
+  const client = makeCertificate('postgres', authority)
+  const data = join(server!.dir, 'data')
+  const owner = await stat(data)
+  const place = async (path: string, text: string) => {
+    await writeFile(path, text, { mode: 0o600 })
+    if (path.startsWith(data)) await chown(path, owner.uid, owner.gid)
+    return path
+  }
+  await place(join(data, 'server.crt'), host.pem)
+  await place(join(data, 'server.key'), host.key)
+  await place(join(data, 'root.crt'), authority.pem)
+  if (access !== undefined) await place(join(data, 'pg_hba.conf'), access)
+  await server!.restart({ ssl: 'on', ssl_ca_file: 'root.crt' })
+  const files = {
+    authority: await place(join(folder, 'authority.pem'), authority.pem),
+    stranger: await place(join(folder, 'stranger.pem'), stranger.pem),
+    client: await place(join(folder, 'client.pem'), client.pem),
+    clientKey: await place(join(folder, 'client.key'), client.key),
+  }
+  const at = (host: string, sslmode: SslMode | undefined, more: Record<string, string> = {}) =>
+    withTls(`postgres://postgres:postgres@${host}:${server!.port}/${database}`, {
+      sslmode,
+      ...more,
+    })
+  return { at, files }
+}
