@@ -2,6 +2,7 @@ import { MillraceError } from '../../src/core/errors.ts'
 import { unchangedHeader } from '../../src/core/record.ts'
 import type { Batch } from '../../src/core/source.ts'
 import {
+  type ChangeImage,
   type Commit,
   EnvelopeWriter,
   type LogicalMessage,
@@ -59,6 +60,11 @@ export interface Decoding {
   readonly batchBytes?: number | undefined
   /** Told of every change, once it has gone out. */
   readonly observer?: ChangeObserver | undefined
+}
+
+/** A change, and the headers of its record. */
+interface Emission extends ChangeImage {
+  readonly headers?: Record<string, string> | undefined
 }
 
 /** A topic's last record of the current commit, with those that share its ordinal. */
@@ -296,7 +302,7 @@ export class ChangeDecoder {
     const change = { op: 'u', before, after: { row, old: full }, lsn, snapshot: 'false' } as const
     const keyRow = hasOld && relation.key.length > 0 ? old : row
     const key = this.#writer.key(bytes, relation, keyRow)
-    const value = this.#emit(relation, key, bytes, change, holes(unchanged))
+    const value = this.#emit(relation, key, bytes, { ...change, headers: holes(unchanged) })
     this.#observer?.change(relation, bytes, { op: 'u', key, oldKey: null, value, unchanged })
   }
 
@@ -308,7 +314,10 @@ export class ChangeDecoder {
     const ordinal = this.#ordinal
     const gone = { op: 'd', before: { row: old }, after: null, lsn, snapshot: 'false' } as const
     if (!this.#isSkipped('d', relation)) {
-      this.#emit(relation, oldKey, bytes, gone, { '__debezium.newkey': String(newKey) })
+      this.#emit(relation, oldKey, bytes, {
+        ...gone,
+        headers: { '__debezium.newkey': String(newKey) },
+      })
       this.#ordinal = ordinal
       if (this.#options.tombstones) this.#push(relation, oldKey, null)
     }
@@ -316,9 +325,9 @@ export class ChangeDecoder {
     this.#ordinal = ordinal
     if (this.#isSkipped('c', relation)) return
     const unchanged = unchangedColumns(relation, row, old)
-    const value = this.#emit(relation, newKey, bytes, came, {
-      ...{ '__debezium.oldkey': String(oldKey) },
-      ...holes(unchanged),
+    const value = this.#emit(relation, newKey, bytes, {
+      ...came,
+      headers: { '__debezium.oldkey': String(oldKey), ...holes(unchanged) },
     })
     const seen = { op: 'u', key: newKey, oldKey, value, unchanged } as const
     this.#observer?.change(relation, bytes, seen)
@@ -419,16 +428,11 @@ export class ChangeDecoder {
     this.#hold(topic, record, key.length + value.length + 32)
   }
 
-  #emit(
-    relation: Relation,
-    key: Buffer | null,
-    bytes: Buffer,
-    change: Parameters<EnvelopeWriter['value']>[3],
-    headers?: Record<string, string>,
-  ): Buffer {
+  #emit(relation: Relation, key: Buffer | null, bytes: Buffer, change: Emission): Buffer {
     const place = this.#transaction?.count(relation)
-    const value = this.#writer.value(bytes, relation, this.#commit!, change, place)
-    this.#push(relation, key, value, headers)
+    const told = place === undefined ? change : { ...change, place }
+    const value = this.#writer.value(bytes, relation, this.#commit!, told)
+    this.#push(relation, key, value, change.headers)
     this.#ordinal++
     return value
   }

@@ -12,6 +12,8 @@ export interface Origin {
   /** The topic prefix. */
   readonly name: string
   readonly database: string
+  /** The slot's catalog_xmin, where it is asked for. */
+  readonly xmin?: () => number | null
 }
 
 /** The commit that a change belongs to. */
@@ -37,6 +39,8 @@ export interface ChangeImage {
   /** The change's own LSN: below 2^53, as every WAL under 8 PiB is. */
   readonly lsn: number
   readonly snapshot: 'true' | 'false' | 'incremental'
+  /** Where transactions are told. */
+  readonly place?: TransactionPlace | undefined
 }
 
 const encoder = (text: string) => Buffer.from(text)
@@ -75,13 +79,7 @@ export class EnvelopeWriter {
     return out.take()
   }
 
-  value(
-    bytes: Buffer,
-    relation: Relation,
-    commit: Commit,
-    change: ChangeImage,
-    place?: TransactionPlace,
-  ): Buffer {
+  value(bytes: Buffer, relation: Relation, commit: Commit, change: ChangeImage): Buffer {
     const out = this.#out
     this.#prepare(relation, commit, change.snapshot)
     out.begin()
@@ -95,7 +93,7 @@ export class EnvelopeWriter {
     writeInteger(out, change.lsn)
     out.copy(this.#middle)
     writeInteger(out, change.lsn)
-    out.copy(this.#tail(change.op, place))
+    out.copy(this.#tail(change.op, change.place))
     return out.take()
   }
 
@@ -144,17 +142,24 @@ export class EnvelopeWriter {
   /** The rest from `xmin` on, rendered once a millisecond. */
   #tail(op: ChangeImage['op'], place?: TransactionPlace): Buffer {
     const now = Date.now()
-    if (place !== undefined) return encoder(tailOf(op, now, JSON.stringify(transactionOf(place))))
+    if (place !== undefined) return this.#tailOf(op, now, JSON.stringify(transactionOf(place)))
     if (now !== this.#tailMs) {
       this.#tails.clear()
       this.#tailMs = now
     }
     let tail = this.#tails.get(op)
     if (tail === undefined) {
-      tail = encoder(tailOf(op, now, 'null'))
+      tail = this.#tailOf(op, now, 'null')
       this.#tails.set(op, tail)
     }
     return tail
+  }
+
+  #tailOf(op: string, now: number, transaction: string): Buffer {
+    return encoder(
+      `,"xmin":${this.#origin.xmin?.() ?? null}},"transaction":${transaction},"op":"${op}",` +
+        `"ts_ms":${now},"ts_us":${now}000,"ts_ns":${now}000000}`,
+    )
   }
 }
 
@@ -162,13 +167,6 @@ export interface LogicalMessage {
   readonly prefix: string
   readonly content: Buffer
   readonly lsn: Lsn
-}
-
-function tailOf(op: string, now: number, transaction: string): string {
-  return (
-    `,"xmin":null},"transaction":${transaction},"op":"${op}",` +
-    `"ts_ms":${now},"ts_us":${now}000,"ts_ns":${now}000000}`
-  )
 }
 
 function transactionOf({ id, totalOrder, collectionOrder }: TransactionPlace) {

@@ -37,6 +37,9 @@ export interface ChunkReading {
 /** The table of a run does not exist any more. */
 export class TableGone extends Error {}
 
+/** The table has another key than the one that the run's ranges are told by. */
+export class KeyChanged extends Error {}
+
 /** Reads chunks, one at a time, on a connection of its own. */
 export class ChunkReader {
   readonly #reading: ChunkReading
@@ -53,7 +56,9 @@ export class ChunkReader {
     const connection = await this.#connect(signal)
     await this.#waitFor(run, connection, signal)
     if (run.table !== undefined) return range
+    const { key } = run
     run.table = await this.#describe(run.name)
+    if (key !== undefined && String(key) !== String(run.key)) throw new KeyChanged()
     if (range !== wholeRange && !isWhole(range)) return range
     if (run.table.key.length === 0) return range
     const [first = range, ...rest] = await cutTable(
@@ -84,6 +89,7 @@ export class ChunkReader {
       await run('ROLLBACK')
       return false
     }
+    chunk.read = rows.length
     window.load(rows)
     if (range !== undefined) chunk.range = range
     await run('SELECT pg_logical_emit_message(true, $1, $2)', [watermarkPrefix, chunk.id])
@@ -131,8 +137,10 @@ export class ChunkReader {
     this.#reading.onVisibility(sight)
     chunk.lsn = Number(lsn)
     if (signature !== run.signature) {
+      const { key } = run
       run.table = await this.#describe(run.name)
       run.signature = signature ?? ''
+      if (key !== undefined && String(key) !== String(run.key)) throw new KeyChanged()
     }
     chunk.table = run.table
   }

@@ -18,6 +18,8 @@ export interface OpenChunk {
   /** Open from before the chunk's snapshot is taken. */
   window: ChunkWindow | undefined
   lsn: number
+  /** Rows that the server sent. */
+  read: number
 }
 
 /** A run while it is worked on. */

@@ -7,7 +7,13 @@ import { ChunkWindow } from './chunk-window.ts'
 import { parseVisibility, StreamedCommits, type Visibility } from './chunk-xids.ts'
 import type { OpenRecord } from './envelope-writer.ts'
 import type { ChangeObserver, ObservedChange } from './incremental-observer.ts'
-import { ChunkReader, type ChunkReading, TableGone, watermarkPrefix } from './incremental-reader.ts'
+import {
+  ChunkReader,
+  type ChunkReading,
+  KeyChanged,
+  TableGone,
+  watermarkPrefix,
+} from './incremental-reader.ts'
 import { LiveRun, type OpenChunk } from './incremental-run.ts'
 import { type IncrementalState, newRun, type TableRun } from './incremental-state.ts'
 import type { PostgresPosition } from './position.ts'
@@ -286,7 +292,7 @@ export class IncrementalSnapshot implements ChangeObserver {
 
   #open(run: LiveRun, range: ChunkRange): void {
     const id = `${this.#token}/${++this.#count}`
-    const chunk: OpenChunk = { id, run, range, table: undefined, window: undefined, lsn: 0 }
+    const chunk = { id, run, range, table: undefined, window: undefined, lsn: 0, read: 0 }
     this.#chunks.set(id, chunk)
     run.open.add(chunk)
     this.#reading++
@@ -304,7 +310,7 @@ export class IncrementalSnapshot implements ChangeObserver {
       chunk.window = new ChunkWindow(this.#streamed.all)
       const isWaiting = await reader.read(chunk, chunk.window, signal)
       if (!isWaiting && !signal.aborted) await this.#again(chunk)
-      else await this.#plan.progress.pace(this.#plan.chunkRows, signal)
+      else await this.#plan.progress.pace(chunk.read, signal)
     } catch (error) {
       reader.close()
       if (!signal.aborted) this.#fail(chunk, error)
@@ -325,6 +331,10 @@ export class IncrementalSnapshot implements ChangeObserver {
   #fail(chunk: OpenChunk, error: unknown): void {
     const { run } = chunk
     const { code = '' } = ((error as Error).cause ?? {}) as { code?: string }
+    if (error instanceof KeyChanged) {
+      this.#beginAgain(run)
+      return
+    }
     const isGone = error instanceof TableGone || code === '42P01'
     const isRefused = run.where !== undefined && /^(42|22)/.test(code)
     if (!isGone && !isRefused) this.#failure ??= error
@@ -332,6 +342,15 @@ export class IncrementalSnapshot implements ChangeObserver {
       const reason = error instanceof MillraceError ? describeError(error) : String(error)
       this.#end(run, isGone ? 'the table does not exist any more' : reason)
     }
+  }
+
+  /** What is left to read was told by another key. */
+  #beginAgain({ name, where, sweep, isCancelled }: LiveRun): void {
+    if (isCancelled) return
+    for (const run of this.#runs.filter((run) => run.name === name && run.where === where)) {
+      this.#end(run, 'begins again: its key has changed')
+    }
+    this.#runs.push(new LiveRun(newRun(name, { where, sweep })))
   }
 
   /** Between chunks nobody else tells what everybody sees. */

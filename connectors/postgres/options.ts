@@ -108,6 +108,11 @@ const shape = z.looseObject({
     .describe('Writes BEGIN and END of each transaction to `<prefix>.transaction`.'),
   'message.prefix.include.list': list.describe('Logical messages to take, by prefix.'),
   'message.prefix.exclude.list': list.describe('Logical messages not to take, by prefix.'),
+  'xmin.fetch.interval.ms': z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('How often the slot’s catalog_xmin is read for `source.xmin`; 0: never.'),
   'max.batch.size': z
     .int()
     .min(1)
@@ -153,6 +158,8 @@ export interface ResolvedOptions {
   readonly publication: string
   readonly modes: ValueModes
   readonly version: string
+  /** 0: `source.xmin` is null. */
+  readonly xminMs: number
 }
 
 export function resolveOptions(
@@ -180,6 +187,7 @@ export function resolveOptions(
     publication: options['publication.name'] ?? slot,
     modes: modesOf(options),
     version,
+    xminMs: options['xmin.fetch.interval.ms'],
   }
 }
 
@@ -216,6 +224,10 @@ function selectTables(options: PostgresOptions): Selects {
     include: options['table.include.list'],
     exclude: options['table.exclude.list'],
   })
+  const isEmpty = options['publication.autocreate.mode'] === 'no_tables'
+  if (isEmpty && tables === undefined && options['table.include.list'] === undefined) {
+    return () => false
+  }
   return (name) => {
     const schema = name.slice(0, name.indexOf('.'))
     return (globs?.some((matches) => matches(name)) ?? true) && bySchema(schema) && byName(name)

@@ -57,7 +57,7 @@ async function openClient(url: string, { replication, ssl, tls }: Opening): Prom
     await client.query(settings)
     return client
   } catch (error) {
-    await client.end().catch(() => {})
+    client.end().catch(() => {}) // A server that is gone would keep us waiting.
     throw error
   }
 }

@@ -6,6 +6,7 @@ import type { OpenRecord, Origin } from './envelope-writer.ts'
 import { newRun } from './incremental-state.ts'
 import type { Lsn } from './lsn.ts'
 import { encodePosition, type PostgresPosition } from './position.ts'
+import { continueSnapshot } from './snapshot-plan.ts'
 import type { SnapshotProgress } from './snapshot-progress.ts'
 import { mark, RowWriter } from './snapshot-rows.ts'
 import { describeTable } from './tables.ts'
@@ -110,6 +111,12 @@ export class SnapshotEmission {
       ...(this.#emitting.only && { only: true }),
     }
     yield { records, position: encodePosition(this.#position), complete: true }
+  }
+
+  /** The rest is read while the stream goes on. */
+  handOver(): Batch<OpenRecord> {
+    this.#position = continueSnapshot(this.#position)
+    return { records: [], position: encodePosition(this.#position), complete: true }
   }
 
   #emit({ copy, rows, ended, isLast }: HeldRows, last = 'last_in_data_collection') {

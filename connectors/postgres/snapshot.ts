@@ -16,9 +16,12 @@ import { Handoff } from './snapshot-handoff.ts'
 import type { SnapshotProgress } from './snapshot-progress.ts'
 import { RowWriter } from './snapshot-rows.ts'
 import { describeTable, quoteTable, type Table } from './tables.ts'
+import { sampleWal } from './wal-budget.ts'
 
 /** Rows go out after so many bytes, as a commit of their own. */
 const defaultBatchBytes = 1024 * 1024
+/** How often we ask for the WAL that the server keeps meanwhile. */
+const budgetMs = 2_000
 
 export interface SnapshotPlan {
   readonly url: string
@@ -71,11 +74,16 @@ export async function* copyTables(
       () => handoff.close(),
       (error) => handoff.fail(error),
     )
+    if (signal.aborted) return
     yield emission.begin()
+    const late = watchBudget(plan, either)
     for await (const { copy, rows, ended } of handoff.items(either)) {
       yield* emission.add(copy, rows, ended)
+      if (late.isDue) break
     }
-    if (!signal.aborted) yield* emission.finish()
+    if (signal.aborted) return
+    if (late.isDue) yield emission.handOver()
+    else yield* emission.finish()
   } finally {
     // A server in the middle of a table would not read our goodbye, and keep its locks for ever.
     ended.abort()
@@ -87,6 +95,22 @@ export async function* copyTables(
 function worthwhile({ threads, chunkPages }: SnapshotPlan, copies: readonly TableCopy[]): number {
   const pages = copies.reduce((sum, { table }) => sum + table.pages, 0)
   return Math.min(threads, Math.max(1, Math.floor(pages / chunkPages)))
+}
+
+/**
+ * No WAL is read while the tables are copied. Once the server keeps half of what it may for the slot,
+ * the rest of the tables is better read while the stream goes on.
+ */
+function watchBudget(plan: SnapshotPlan, signal: AbortSignal): { readonly isDue: boolean } {
+  const late = { isDue: false }
+  if (plan.only) return late
+  const timer = setInterval(async () => {
+    const sample = await sampleWal(await plan.sql(), plan.position.slot).catch(() => null)
+    const { retainedBytes = 0, limitBytes = null } = sample ?? {}
+    if (limitBytes !== null && retainedBytes > limitBytes / 2) late.isDue = true
+  }, budgetMs)
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+  return late
 }
 
 interface CopiedRows {

@@ -32,6 +32,7 @@ import { SnapshotProgress } from './snapshot-progress.ts'
 import { streamChanges } from './stream.ts'
 import { describeTable, findTable, findTables, type Table } from './tables.ts'
 import { WalWatch } from './wal-watch.ts'
+import { XminWatch } from './xmin.ts'
 
 /** How often status asks the server for the WAL that it keeps. */
 const sampleMs = 2_000
@@ -57,6 +58,7 @@ export class PostgresSource implements Connector {
   #position: PostgresPosition | undefined
   readonly #progress: SnapshotProgress
   #incremental: IncrementalSnapshot | undefined
+  readonly #xmin = new XminWatch()
   /** With `snapshot.mode: always`: this process has not yet begun its snapshot. */
   #isFirst = true
 
@@ -129,6 +131,7 @@ export class PostgresSource implements Connector {
     } finally {
       signal.removeEventListener('abort', cut)
       clearInterval(sampling)
+      this.#xmin.stop()
       this.#incremental = undefined
       this.#wal.forget()
       await session.close()
@@ -150,6 +153,7 @@ export class PostgresSource implements Connector {
     const origin: Origin = {
       ...{ version: this.#options.version, name: this.#options.prefix },
       database: server.database,
+      xmin: () => this.#xmin.value,
     }
     const relations = new Relations(this.#streamed(), () => session.sql())
     const { life } = this.#options
@@ -161,7 +165,10 @@ export class PostgresSource implements Connector {
     }
     const { mode } = this.#options.snapshots
     if (position.only && mode === 'initial_only') return
+    const before = encodePosition(position)
     position = await this.#plan(connected, position, tables)
+    const planned = encodePosition(position)
+    if (planned !== before) yield { records: [], position: planned, complete: true }
     if (position.snapshot !== undefined) {
       const plan = { session, tables, relations, origin, position }
       for await (const batch of this.#snapshot(plan, signal)) {
@@ -171,6 +178,8 @@ export class PostgresSource implements Connector {
       if (signal.aborted || position.only) return
     }
     this.#isFirst = false
+    const { slot, xminMs } = this.#options
+    if (xminMs > 0) await this.#xmin.start(() => session.sql(), slot, xminMs)
     this.#incremental = await this.#openIncremental(session, origin, position, tables)
     this.#phase = 'streaming'
     this.#acked = acknowledged(position)

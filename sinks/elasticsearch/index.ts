@@ -1,6 +1,7 @@
 import type { SinkPlugin } from '../../src/core/plugin.ts'
 import { check } from './check.ts'
 import { type ElasticsearchOptions, elasticsearchOptions } from './options.ts'
+import { ElasticsearchReading } from './reading.ts'
 import { ElasticsearchSink } from './sink.ts'
 
 /** Documents in Elasticsearch or OpenSearch, one per key. */
@@ -9,4 +10,5 @@ export const elasticsearch: SinkPlugin<ElasticsearchOptions> = {
   options: elasticsearchOptions,
   check,
   open: (options, context) => new ElasticsearchSink(options, context),
+  read: (options, context) => new ElasticsearchReading(options, context),
 }

@@ -12,7 +12,7 @@ import { CheckpointDocument } from './checkpoint-document.ts'
 import { ElasticsearchClient } from './client.ts'
 import { mapColumns } from './mapping.ts'
 import type { ElasticsearchOptions } from './options.ts'
-import { TargetIndex } from './target-index.ts'
+import { indexOf, TargetIndex } from './target-index.ts'
 
 /**
  * Keeps one index of Elasticsearch or OpenSearch in step with a topic. Documents carry the version
@@ -115,16 +115,6 @@ export class ElasticsearchSink implements Sink<LogRecord> {
   #explicitFields(): Readonly<Record<string, Readonly<Record<string, unknown>>>> {
     return (this.#options.mapping ?? {}) as Record<string, Record<string, unknown>>
   }
-}
-
-/** The topic without its pipeline, in characters that the name of an index may have. */
-function indexOf({ pipeline, topic }: SinkContext): string {
-  const prefix = `${pipeline}.`
-  const view = topic.startsWith(prefix) ? topic.slice(prefix.length) : topic
-  return view
-    .toLowerCase()
-    .replace(/[\s\\/*?"<>|,#:]/g, '-')
-    .replace(/^[-_+.]+/, '')
 }
 
 function digest(options: object): string {

@@ -5,6 +5,7 @@
  *   {"uuid":"vEGH…","history":["xocB…","yDgg…"],"made":true}
  */
 import { MillraceError } from '../../src/core/errors.ts'
+import type { SinkContext } from '../../src/core/plugin.ts'
 import type { ElasticsearchClient } from './client.ts'
 import { type Fields, isMadeUp } from './mapping.ts'
 import type { ElasticsearchOptions } from './options.ts'
@@ -138,6 +139,16 @@ export class TargetIndex {
     const what = `A primary shard of the index ${this.#options.index} has not started.`
     return new MillraceError('TARGET_BUSY', what)
   }
+}
+
+/** The name of an index when no option gives one: the topic without its pipeline, in characters that the name of an index may have. */
+export function indexOf({ pipeline, topic }: SinkContext): string {
+  const prefix = `${pipeline}.`
+  const view = topic.startsWith(prefix) ? topic.slice(prefix.length) : topic
+  return view
+    .toLowerCase()
+    .replace(/[\s\\/*?"<>|,#:]/g, '-')
+    .replace(/^[-_+.]+/, '')
 }
 
 const identityFilter = [

@@ -1,6 +1,7 @@
 import type { SinkPlugin } from '../../src/core/plugin.ts'
 import { check } from './check.ts'
 import { options, type RedisOptions } from './options.ts'
+import { RedisReading } from './reading.ts'
 import { RedisSink } from './sink.ts'
 
 /** Documents in Redis or Valkey, under keys made by a template, as JSON text or as hashes. */
@@ -9,4 +10,5 @@ export const redis: SinkPlugin<RedisOptions> = {
   options,
   check,
   open: (options, context) => new RedisSink(options, context),
+  read: (options, context) => new RedisReading(options, context),
 }

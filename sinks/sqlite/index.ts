@@ -1,6 +1,7 @@
 import type { SinkPlugin } from '../../src/core/plugin.ts'
 import { check } from './check.ts'
 import { options, type SqliteOptions } from './options.ts'
+import { SqliteReading } from './reading.ts'
 import { SqliteSink } from './sink.ts'
 
 /** A table of JSON documents in a SQLite file, with indexed columns and full-text search. */
@@ -9,4 +10,5 @@ export const sqlite: SinkPlugin<SqliteOptions> = {
   options,
   check,
   open: (options, context) => new SqliteSink(options, context),
+  read: (options, context) => new SqliteReading(options, context),
 }

@@ -66,7 +66,8 @@ export function claim(
 /** The checkpoint to write on commit, in place of exactly `held`. */
 export function advance(held: StoredCheckpoint, checkpoint: Checkpoint): StoredCheckpoint {
   const { source, position, timestamp } = checkpoint
-  return { ...held, source, position, timestamp }
+  // A position that only moved past other topics' records has no time of its own.
+  return { ...held, source, position, timestamp: timestamp || held.timestamp }
 }
 
 /**

@@ -73,7 +73,7 @@ export const errors = {
   },
   NO_KEY: {
     kind: 'fatal',
-    hint: 'Give the table a primary key, or name the key with `message.key.columns`.',
+    hint: 'Give the table a primary key, or name the key with `message.key.columns`; then remove the data directory, as what was read without a key stays without.',
   },
   VIEW_FAILED: {
     kind: 'fatal',

@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod'
+import type { Reading } from './reading.ts'
 import type { LogRecord, NewRecord } from './record.ts'
 import type { Sink } from './sink.ts'
 import type { Source } from './source.ts'
@@ -40,7 +41,11 @@ export interface SinkContext {
 }
 
 export type ConnectorPlugin<Options> = Plugin<Options, ConnectorContext, Connector>
-export type SinkPlugin<Options> = Plugin<Options, SinkContext, Sink<LogRecord>>
+
+export interface SinkPlugin<Options> extends Plugin<Options, SinkContext, Sink<LogRecord>> {
+  /** Reads back what the sink has written, for `verify` and `explain`. Connects lazily, too. */
+  read?(options: Options, context: SinkContext): Reading
+}
 
 /** A source with what status shows of it. */
 export interface Connector extends Source<NewRecord> {

@@ -14,6 +14,11 @@ export interface Pipe<T> {
   /** Keeps refused records for a person to look at, durably. */
   readonly deadLetters: (refused: readonly Refused<T>[]) => Promise<void>
   readonly meter: Meter
+  /**
+   * How often a sink that has nothing to write commits again where it stands: so a target that was
+   * flushed or deleted meanwhile is noticed, and filled again, although nothing new comes.
+   */
+  readonly idleMs?: number
 }
 
 /**
@@ -24,20 +29,26 @@ export interface Pipe<T> {
  * starting again.
  */
 export async function pump<T extends { readonly timestamp: number }>(
-  { source, sink, deadLetters, meter }: Pipe<T>,
+  { source, sink, deadLetters, meter, idleMs }: Pipe<T>,
   signal: AbortSignal,
 ): Promise<void> {
   const from = await resume(source, sink)
   let timestamp = 0
-  for await (const batch of readAhead((signal) => source.read(from, signal), signal)) {
+  let position = from
+  for await (const batch of readAhead((signal) => source.read(from, signal), signal, idleMs)) {
+    if (batch === undefined) {
+      if (position) await sink.commit({ source: source.name, position, timestamp })
+      continue
+    }
     meter.state = 'running'
     meter.reason = null
     const outcomes = await sink.write(batch)
     const refused = refusals(batch.records, outcomes)
     if (refused.length > 0) await deadLetters(refused)
     timestamp = batch.records.at(-1)?.timestamp ?? timestamp
-    await sink.commit({ source: source.name, position: batch.position, timestamp })
-    source.ack(batch.position)
+    position = batch.position
+    await sink.commit({ source: source.name, position, timestamp })
+    source.ack(position)
     meter.count(outcomes)
     meter.timestamp = timestamp
   }

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { describeError } from '../core/errors.ts'
 import { version } from '../core/version.ts'
+import type { SnapshotOptions } from './commands/snapshot.ts'
 import type { StatusOptions } from './commands/status.ts'
 import type { TapCommandOptions } from './commands/tap.ts'
 import { CommandFailure, type ExitCode, exitCodes } from './exit.ts'
@@ -42,6 +43,7 @@ function describeCommands(end: (code: ExitCode) => void): Command {
   addDoctor(program, end)
   addStatus(program, end)
   addTap(program, end)
+  addSnapshot(program, end)
   program
     .command('version')
     .description('Print the version.')
@@ -150,6 +152,31 @@ function addTap(program: Command, end: End): void {
       end(await tapCommand(topic, { ...options, file }))
     })
 }
+
+function addSnapshot(program: Command, end: End): void {
+  program
+    .command('snapshot')
+    .description('Read tables again while a pipeline runs.')
+    .argument('<connector>', 'its name in the configuration')
+    .argument('[words...]', 'tables, such as public.orders; or pause, resume, cancel, status')
+    .option('--config <file>', 'the configuration of the pipeline')
+    .option('--data <directory>', 'its data directory, in place of the configuration')
+    .option('--where <condition>', 'a filter in SQL: only these rows are read')
+    .addHelpText(
+      'after',
+      examples(
+        'millrace snapshot db public.orders public.customers --config pipeline.yaml',
+        'millrace snapshot db public.orders --where "status = \'open\'" --data data/shop',
+        'millrace snapshot db pause --data data/shop',
+      ),
+    )
+    .action(async (connector: string, words: string[], options: SnapshotArguments) => {
+      const { snapshotCommand } = await import('./commands/snapshot.ts')
+      end(await snapshotCommand(connector, words, { ...options, file: options.config }))
+    })
+}
+
+type SnapshotArguments = SnapshotOptions & { readonly config?: string }
 
 function from(): Option {
   return new Option('--from <place>', 'where to begin')

@@ -5,6 +5,11 @@
  *
  *   {"ask":"status"}                                   → one line: the status
  *   {"ask":"tap","topic":"shop.orders","from":"end"}   → a line for each record, as it comes
+ *   {"ask":"sink","sink":"search","do":"pause"}        → a line for each part: what was done
+ *   {"ask":"letters","do":"replay","ids":["3f2a…"]}    → a line for each letter: what became of it
+ *   {"ask":"mend","part":"search","items":[…]}         → a line for each item: what became of it
+ *   {"ask":"snapshot","connector":"db","do":"execute","tables":["public.orders"]}
+ *                                                      → one line: what the connector says to it
  *
  * A question that cannot be answered is answered by {"error":"…"}.
  */
@@ -18,9 +23,37 @@ import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { CommandFailure } from './exit.ts'
 
+const item = z.union([
+  z.strictObject({ sequence: z.int(), offset: z.string() }),
+  z.strictObject({ key: z.string(), version: z.string() }),
+])
+
+/** A record of the sink's topic to be written again, or a key (in base64) to be deleted. */
+export type Item = z.infer<typeof item>
+
 export const question = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('status') }),
   z.strictObject({ ask: z.literal('tap'), topic: z.string(), from: z.enum(['beginning', 'end']) }),
+  z.strictObject({
+    ask: z.literal('snapshot'),
+    connector: z.string(),
+    do: z.enum(['execute', 'stop', 'pause', 'resume', 'status']),
+    tables: z.array(z.string()),
+    where: z.string().optional(),
+  }),
+  z.strictObject({
+    ask: z.literal('sink'),
+    sink: z.string(),
+    do: z.enum(['pause', 'resume', 'refill', 'rewind']),
+    /** Where to rewind to, in ms since 1970; to the beginning if it is missing. */
+    to: z.number().optional(),
+  }),
+  z.strictObject({
+    ask: z.literal('letters'),
+    do: z.enum(['replay', 'skip']),
+    ids: z.array(z.string()),
+  }),
+  z.strictObject({ ask: z.literal('mend'), part: z.string(), items: z.array(item) }),
 ])
 
 export type Question = z.infer<typeof question>

@@ -84,8 +84,21 @@ function withPaths(options: unknown, directory: string): unknown {
     ...options,
     ...(path === undefined ? {} : { path: place(path, directory) }),
     ...(isMapping(tls) ? { tls: withCertificates(tls, directory) } : {}),
+    ...Object.fromEntries(
+      fileOptions.flatMap((name) =>
+        options[name] === undefined ? [] : [[name, place(options[name], directory)]],
+      ),
+    ),
   }
 }
+
+/** Options of connectors that name files, in Debezium's way of naming. */
+const fileOptions = [
+  'database.sslrootcert',
+  'database.sslcert',
+  'database.sslkey',
+  'slot.adopt.offset',
+]
 
 function withCertificates(tls: Readonly<Record<string, unknown>>, directory: string) {
   return Object.fromEntries(
@@ -95,9 +108,12 @@ function withCertificates(tls: Readonly<Record<string, unknown>>, directory: str
   )
 }
 
-/** `-` is a standard stream, `:memory:` no file, and a certificate may stand there itself. */
+/**
+ * `-` is a standard stream, `:memory:` no file; JSON, or a certificate, may stand there itself, and
+ * `system` is the operating system's store of certificates.
+ */
 function place(path: unknown, directory: string): unknown {
-  if (typeof path !== 'string' || isAbsolute(path) || /^[-:]/.test(path)) return path
+  if (typeof path !== 'string' || isAbsolute(path) || /^([-:{]|system$)/.test(path)) return path
   return resolve(directory, path)
 }
 

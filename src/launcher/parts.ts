@@ -1,9 +1,12 @@
 import type { Log } from '../core/log.ts'
 import { Meter } from '../core/meter.ts'
+import { RefusalGuard } from '../core/refusal-guard.ts'
 import { version } from '../core/version.ts'
 import type { Topology } from '../streams/topology.ts'
 import { ViewTask } from '../streams/view-task.ts'
 import type { Config, From, SinkConfig } from './config.ts'
+import { Errands } from './errands.ts'
+import { Gate } from './gate.ts'
 import type { ConnectorPart, Parts, SinkPart, ViewsPart } from './pipeline.ts'
 import { Progress } from './progress.ts'
 import { readsTable, tableName } from './views.ts'
@@ -64,13 +67,16 @@ function openSink(
   { topology, say }: PartsOptions,
 ): SinkPart {
   const { plugin, options } = sink
-  const name = sink.from.length === 1 ? sink.name : `${sink.name}/${from.topic}`
+  const name = partName(sink, from)
   return {
     name,
     topics: [topicToRead(sink, from, topology)],
-    group: `${pipeline}.${sink.name}.${from.topic}`,
+    group: groupOf(pipeline, sink, from),
     meter: new Meter(),
     progress: new Progress(),
+    gate: new Gate(),
+    errands: new Errands(),
+    guard: new RefusalGuard(),
     open: (partition) => {
       const { topic } = from
       const context = { pipeline, name: sink.name, topic, partition }
@@ -79,8 +85,17 @@ function openSink(
   }
 }
 
+/** A sink that reads several topics is as many parts. */
+export function partName(sink: SinkConfig, from: From): string {
+  return sink.from.length === 1 ? sink.name : `${sink.name}/${from.topic}`
+}
+
+export function groupOf(pipeline: string, sink: SinkConfig, from: From): string {
+  return `${pipeline}.${sink.name}.${from.topic}`
+}
+
 /** A table's rows come from the view that keeps it; the sink still goes by the topic's name. */
-function topicToRead(sink: SinkConfig, from: From, topology: Topology): string {
+export function topicToRead(sink: SinkConfig, from: From, topology: Topology): string {
   if (from.kind === 'view' || !readsTable(sink)) return from.topic
   return topology.views.find(({ name }) => name === tableName(from.topic))?.topic ?? from.topic
 }

@@ -4,8 +4,11 @@ import type { Meter } from '../core/meter.ts'
 import type { Connector } from '../core/plugin.ts'
 import { pump } from '../core/pump.ts'
 import type { LogRecord } from '../core/record.ts'
+import type { RefusalGuard } from '../core/refusal-guard.ts'
 import type { Sink } from '../core/sink.ts'
 import { supervise } from '../core/supervise.ts'
+import type { Errands } from './errands.ts'
+import type { Gate } from './gate.ts'
 import { announce, type Progress } from './progress.ts'
 
 /** A pipeline ready to run. It is plain data: a test may put something between two parts. */
@@ -39,6 +42,11 @@ export interface ViewsPart extends Reading {
 }
 
 export interface SinkPart extends Reading {
+  /** Where an operator stops it. */
+  readonly gate: Gate
+  /** What an operator has it write. */
+  readonly errands: Errands
+  readonly guard: RefusalGuard
   readonly open: (partition: number) => Sink<LogRecord>
 }
 
@@ -56,6 +64,9 @@ export async function run(parts: Parts, signal: AbortSignal): Promise<void> {
     ...sinks.map((part) => alone(part, deliver(log, part, signal))),
   ])
 }
+
+/** How soon a target that was flushed or deleted is noticed while nothing is written. */
+const idleMs = 10_000
 
 function connect({ log, pipeline }: Parts, part: ConnectorPart, signal: AbortSignal) {
   const { connector, name, meter } = part
@@ -80,16 +91,19 @@ function view({ log, pipeline }: Parts, part: ViewsPart, signal: AbortSignal) {
 }
 
 function deliver(log: Log, part: SinkPart, signal: AbortSignal) {
-  const { group, progress, meter } = part
+  const { group, progress, meter, gate, errands, guard } = part
   const deadLetters = log.deadLetters(group)
   return eachAssignment(log, part, signal, async ({ source, partition, signal }) => {
+    const sink = part.open(partition)
     const pipe = {
-      source: progress.follow(source, meter),
-      sink: part.open(partition),
+      source: errands.join(progress.follow(source, meter)),
+      sink: errands.watch(sink, guard),
       deadLetters,
       meter,
+      idleMs,
     }
-    await supervise((signal) => pump(pipe, signal), meter, signal).finally(() => pipe.sink.close())
+    const work = (signal: AbortSignal) => supervise((signal) => pump(pipe, signal), meter, signal)
+    await gate.run({ sink, source, meter, work }, signal).finally(() => sink.close())
   })
 }
 

@@ -9,6 +9,13 @@ export function showStatus(status: Status, color = false): string {
   const reasons = status.parts.flatMap(({ name, reason }) =>
     reason === null ? [] : [`${name}: ${reason}`],
   )
+  const letters = status.parts.flatMap(({ name, letters }) =>
+    letters === 0 ? [] : [`${name}: ${showLetters(letters)}`],
+  )
+  const budgets = status.parts.flatMap(({ name, detail }) =>
+    detail?.wal === undefined ? [] : [`${name}: ${detail.wal}`],
+  )
+  const notes = [...reasons, ...letters, ...budgets]
   return [
     `${pipeline}: process ${pid}, since ${since}`,
     `log ${log.path}: ${showCount(log.records)} records in ${log.topics} topics`,
@@ -16,8 +23,14 @@ export function showStatus(status: Status, color = false): string {
     ...table([headings, ...rows]).map((line, i) =>
       color ? paint(line, status.parts[i - 1]) : line,
     ),
-    ...(reasons.length === 0 ? [] : ['', ...reasons]),
+    ...(notes.length === 0 ? [] : ['', ...notes]),
   ].join('\n')
+}
+
+/** That refused records wait. */
+export function showLetters(count: number): string {
+  const what = count === 1 ? '1 dead letter waits' : `${showCount(count)} dead letters wait`
+  return `${what}; \`millrace dlq ls\` lists them`
 }
 
 /** Who is behind, in one line: for progress where no table fits. */

@@ -27,6 +27,8 @@ export interface PartStatus {
   readonly filtered: number
   readonly dead: number
   readonly retries: number
+  /** Dead letters that wait for somebody; counted since they were made, not since the start. */
+  readonly letters: number
   readonly lag: {
     readonly bytes: number | null
     readonly seconds: number | null
@@ -42,18 +44,23 @@ export interface Origin {
   readonly startedAt: Date
   readonly path: string
   readonly mask: Mask
+  /** How many dead letters of a group wait. */
+  readonly openLetters?: (group: string) => number
 }
 
 export async function statusOf(
   { pipeline, log, connectors, views, sinks }: Parts,
-  { startedAt, path, mask }: Origin,
+  { startedAt, path, mask, openLetters = () => 0 }: Origin,
 ): Promise<Status> {
   const info = await log.describe()
   const ends = info.topics.flatMap(({ partitions }) => partitions)
+  const reading = (kind: 'views' | 'sink', part: ViewsPart | SinkPart) => {
+    return { ...readerStatus(kind, part, info), letters: openLetters(part.group) }
+  }
   const parts = [
     ...connectors.map(connectorStatus),
-    ...(views === undefined ? [] : [readerStatus('views', views, info)]),
-    ...sinks.map((sink) => readerStatus('sink', sink, info)),
+    ...(views === undefined ? [] : [reading('views', views)]),
+    ...sinks.map((sink) => reading('sink', sink)),
   ]
   return {
     v: 1,
@@ -107,6 +114,7 @@ function connectorStatus(part: ConnectorPart): PartStatus {
     name,
     ...counts(meter),
     ...stateOf(part),
+    letters: 0,
     topics: connector.topics,
     lag: { bytes: retainedBytes, seconds: caughtUp ? 0 : age, records: null },
     phase,
@@ -119,7 +127,7 @@ function readerStatus(
   kind: 'views' | 'sink',
   { name, meter, topics, progress }: ViewsPart | SinkPart,
   info: Awaited<ReturnType<Log['describe']>>,
-): PartStatus {
+): Omit<PartStatus, 'letters'> {
   return { kind, name, ...counts(meter), topics, lag: progress.lag(info, topics) }
 }
 

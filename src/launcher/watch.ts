@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Parts } from './pipeline.ts'
 import { type Status, stateOf } from './status.ts'
-import { showProgress } from './status-text.ts'
+import { showLetters, showProgress } from './status-text.ts'
 import type { Terminal } from './terminal.ts'
 
 const lookEveryMs = 100
@@ -15,12 +15,15 @@ export async function narrate(
   signal: AbortSignal,
 ): Promise<void> {
   const states = new Map<string, string>()
+  const letters = new Map<string, number>()
   const everyMs = terminal.isInteractive ? progressEveryMs.terminal : progressEveryMs.file
   let shownAt = Date.now()
   while (!signal.aborted) {
     noteChanges(parts, states, terminal)
     if (Date.now() - shownAt >= everyMs) {
-      terminal.progress(showProgress(await status()))
+      const now = await status()
+      noteLetters(now, letters, terminal)
+      terminal.progress(showProgress(now))
       shownAt = Date.now()
     }
     await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
@@ -48,6 +51,14 @@ function isWorkedOff({ parts }: Status): boolean {
   return parts.every(({ kind, state, lag }) => {
     return kind === 'connector' || state === 'failed' || (state === 'running' && lag.records === 0)
   })
+}
+
+/** Tells when more letters wait than before. */
+function noteLetters({ parts }: Status, known: Map<string, number>, terminal: Terminal): void {
+  for (const { name, letters } of parts) {
+    if (letters > (known.get(name) ?? 0)) terminal.note(`${name}: ${showLetters(letters)}`)
+    known.set(name, letters)
+  }
 }
 
 /** A part that is starting is no news: it starts again and again while something is down. */

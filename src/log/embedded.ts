@@ -10,7 +10,7 @@ import type {
 import type { LogRecord, NewRecord } from '../core/record.ts'
 import type { Sink } from '../core/sink.ts'
 import type { Position, Source } from '../core/source.ts'
-import { keepDeadLetters } from './dead-letters.ts'
+import { DeadLetterStore } from './dead-letters.ts'
 import { type Environment, getJson, json, openEnvironment, recordStart } from './environment.ts'
 import { Lanes } from './lanes.ts'
 import { lockDirectory } from './lock.ts'
@@ -38,6 +38,7 @@ export class EmbeddedLog implements Log, Readable {
   readonly environment: Environment
   readonly lanes: Lanes
   readonly history: readonly Start[]
+  readonly letters: DeadLetterStore
   readonly #unlock: () => void
   readonly #open = new Map<string, OpenCommit>()
   readonly #groups = new Map<string, Position>()
@@ -54,6 +55,7 @@ export class EmbeddedLog implements Log, Readable {
     this.environment = environment
     this.lanes = new Lanes(environment)
     this.history = history
+    this.letters = new DeadLetterStore(this)
     this.#unlock = unlock
     this.#next = head
     this.#head = head
@@ -88,17 +90,18 @@ export class EmbeddedLog implements Log, Readable {
   }
 
   deadLetters(sink: string): DeadLetters {
-    return keepDeadLetters(this, sink)
+    return (letters) => this.letters.keep(sink, letters)
   }
 
   /**
    * Makes what `stage` puts durable in one transaction, then shows it to readers. `append` takes
-   * records along; what it says of `complete` decides whether the last commit stays open.
+   * records along; what it says of `complete` decides whether the last commit stays open. It returns
+   * the sequence of the last record's commit.
    */
   async commit(
     writer: string,
     stage: (
-      append: (batches: readonly (readonly NewRecord[])[], complete: boolean) => void,
+      append: (batches: readonly (readonly NewRecord[])[], complete: boolean) => number,
     ) => void,
   ): Promise<void> {
     const open = this.#open.get(writer)
@@ -110,6 +113,7 @@ export class EmbeddedLog implements Log, Readable {
         records.put()
         left = complete ? undefined : this.#leaveOpen(batches, records, open)
         this.#putOpen(writer, open, left)
+        return records.current.sequence
       })
       this.#next = records.next
       this.environment.meta.put('head', json(records.next))

@@ -15,7 +15,7 @@ import type { Start } from './position.ts'
  *   open       writer's name → JSON {sequence, version}: a commit of which only a part is written
  *   groups     group → JSON {position}: how far a reader has come, for status and retention
  *   state      task:u32 key → value
- *   letters    id of a dead letter → empty: each is kept once
+ *   letters    what a dead letter was refused by and from → JSON: its state (letter.ts)
  *
  * A lane is one partition of one topic. Sequences and offsets stay below 2^53.
  */

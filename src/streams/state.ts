@@ -3,6 +3,7 @@ import type { Schema } from '../core/schema.ts'
 import type { Store } from '../core/store.ts'
 import { type Key, KeyShape, textOf } from './key.ts'
 import { PairSpace, prefix, Space } from './space.ts'
+import { OrderedSpace } from './stores/ordered-space.ts'
 
 /** Under this number, the state about the state: layout, progress, schemas, key columns. */
 const metaId = 0
@@ -74,6 +75,10 @@ export class State {
 
   pairs(name: string): PairSpace {
     return new PairSpace(this.#store, this.#id(name), this.#out)
+  }
+
+  ordered(name: string): OrderedSpace {
+    return new OrderedSpace(this.#store, this.#id(name), this.#out)
   }
 
   read<T>(name: Key): T | undefined {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import { openSource } from '../connectors/postgres/reading.ts'
@@ -131,6 +132,26 @@ test('another server than before stops the connector', async (t) => {
   const { reason } = await second.until('db', ({ state }) => state === 'failed')
   t.match(reason, /^OTHER_DATABASE: .*system identifier \d+/)
   t.match(reason, 'Correct the URL')
+})
+
+test('a server that is shut down need not wait for the connector, which waits for the server', async (t) => {
+  const database = await usePostgres(t, {})
+  const server = database.server!
+  await createOrders(database)
+  const folder = t.testdir({ 'pipeline.yaml': configuration })
+  const env = { DATABASE_URL: database.url, SLOT: database.database }
+  const running = await begin(t, { folder, env })
+  const orders = () => inSqlite(join(folder, 'shop.db'), 'orders')
+  await until(() => orders()['1'] !== undefined)
+  // The server ends only when its readers have acknowledged everything, also what is not for them.
+  await database.query('CREATE TABLE others AS SELECT generate_series(1, 1000)')
+  await server.restart()
+  const log = readFileSync(join(server.dir, 'server.log'), 'utf8')
+  t.match(log, 'received fast shutdown request')
+  t.notMatch(log, 'received immediate shutdown request')
+  await database.query('INSERT INTO orders VALUES (2, 2)')
+  await until(() => orders()['2'] !== undefined)
+  t.match(await running.part('db'), { state: 'running', reason: null })
 })
 
 async function activePid({ query, database }: TestDatabase): Promise<number | null | undefined> {

@@ -31,7 +31,7 @@ export interface Outage {
 
 const patienceMs = 240_000
 
-/** Takes Redis away under load, and promises: nothing is lost, memory stays flat, then it goes on. */
+/** Takes Redis away under load: nothing is lost, memory stays flat, and then it goes on. */
 export async function survive(t: Test, outage: Outage): Promise<void> {
   const redis = await useRedis(t, {})
   const database = await usePostgres(t)

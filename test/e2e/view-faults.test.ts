@@ -143,7 +143,7 @@ function withSource(parts: Parts, connector: Connector): Parts {
   return { ...parts, connectors: parts.connectors.map((part) => ({ ...part, connector })) }
 }
 
-/** The source, which loses its connection once: after its first rows, and what happens meanwhile. */
+/** The source, cut off once: after its first rows and what happens meanwhile. */
 function cutOnce(source: PostgresSource, meanwhile: () => Promise<void>): Connector {
   let isCut = false
   return {

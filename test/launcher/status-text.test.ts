@@ -9,6 +9,7 @@ const quiet: PartStatus = {
   reason: null,
   topics: ['shop.orders'],
   ...{ records: 1234, applied: 1200, stale: 30, coalesced: 4, filtered: 0, dead: 0, retries: 0 },
+  letters: 0,
   lag: { bytes: 0, seconds: 0, records: 0 },
 }
 
@@ -57,4 +58,11 @@ test('sizes and times are rounded as people say them', async (t) => {
   t.same(bytes.map(showBytes), ['0 B', '999 B', '1.0 kB', '12 kB', '1.5 MB', '2000 TB'])
   const seconds = [0, 0.04, 1.25, 59, 180, 86_400]
   t.same(seconds.map(showSeconds), ['0 s', '0.0 s', '1.3 s', '59 s', '3 min', '24 h'])
+})
+
+test('how long a slot will last stands below the table', async (t) => {
+  const [connector, ...others] = status.parts
+  const wal = 'WAL kept: 9.0 GB of 10.0 GB, extended, growing by 2.0 MB/s, lost in 8 min'
+  const parts = [{ ...connector!, detail: { slot: 'shop', wal } }, ...others]
+  t.ok(showStatus({ ...status, parts }).endsWith(`\nshop: ${wal}`))
 })

@@ -5,10 +5,12 @@ import { serveControl } from '../control.ts'
 import { type ExitCode, exitCodes, listenForStop } from '../exit.ts'
 import { type Fault, showFault } from '../fault.ts'
 import type { Mask } from '../mask.ts'
+import { keepPaused, operate } from '../operate.ts'
 import { openParts } from '../parts.ts'
 import { type Parts, run } from '../pipeline.ts'
 import { type Registry, registry } from '../registry.ts'
-import { type Status, statusOf } from '../status.ts'
+import { askForSnapshot } from '../snapshots.ts'
+import { statusOf } from '../status.ts'
 import { tap } from '../tap.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
 import { loadViews } from '../views.ts'
@@ -64,14 +66,19 @@ async function runParts(
 ): Promise<ExitCode> {
   const { path } = config.log
   const startedAt = new Date()
-  const status = () => statusOf(parts, { startedAt, path, mask })
+  const openLetters = (group: string) => log.letters.open(group)
+  const status = () => statusOf(parts, { startedAt, path, mask, openLetters })
+  keepPaused(parts, path)
   const stop = listenForStop(drainMs, (signal) =>
     terminal.note(`${signal}: finishing what is under way; once more to stop at once`),
   )
   const ended = new AbortController()
-  const control = await serveControl(path, (asked, signal) =>
-    asked.ask === 'tap' ? tap(log, asked, signal) : once(status),
-  )
+  const control = await serveControl(path, (asked, signal) => {
+    if (asked.ask === 'tap') return tap(log, asked, signal)
+    if (asked.ask === 'status') return once(status)
+    if (asked.ask !== 'snapshot') return operate({ parts, log, directory: path }, asked, signal)
+    return once(async () => ({ said: askForSnapshot(parts, asked) }))
+  })
   for (const line of summary(config)) terminal.note(line)
   const telling = narrate(parts, status, terminal, ended.signal)
   const end = untilNothingIsLeft(parts, status, ended.signal).then(() => ended.abort())
@@ -98,8 +105,8 @@ function farewell(code: ExitCode, asked: boolean): string {
   return 'ended: no connector is left running'
 }
 
-async function* once(status: () => Promise<Status>): AsyncGenerator<Status> {
-  yield await status()
+async function* once<T>(answer: () => Promise<T>): AsyncGenerator<T> {
+  yield await answer()
 }
 
 function invalid(faults: readonly Fault[], terminal: Terminal): ExitCode {

@@ -1,94 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
-import type { PostgresOptions } from '../../../connectors/postgres/options.ts'
-import { postgresOptions } from '../../../connectors/postgres/options.ts'
-import { PostgresSource } from '../../../connectors/postgres/source.ts'
-import { MillraceError } from '../../../src/core/errors.ts'
-import type { Position } from '../../../src/core/source.ts'
-import { Random } from '../../crash/random.ts'
 import { type TestDatabase, usePostgres } from '../../support/servers/use.ts'
-import { Fold } from './incremental-fold.ts'
+import { Follower } from './incremental-follower.ts'
 import { makeItems, writeItems } from './incremental-writers.ts'
-import { textOf } from './reading.ts'
 
 const rows = 600
 const seeds = (process.env.MILLRACE_SEEDS ?? '1,2').split(',').map(Number)
 
-/** A consumer that is killed now and then: what it has is what it had committed. */
-class Follower {
-  fold = new Fold('db.public.items')
-  position: Position | undefined
-  source: PostgresSource
-  readonly said: string[] = []
-  lives = 0
-  readonly #database: TestDatabase
-  readonly #options: Partial<PostgresOptions>
-  readonly #random: Random
-
-  constructor(database: TestDatabase, options: Partial<PostgresOptions>, seed: number) {
-    this.#database = database
-    this.#options = options
-    this.#random = new Random(seed)
-    this.source = this.#open()
-  }
-
-  /** Reads until told to stop; `mostBatches`: about so many batches between two kills. */
-  async follow(until: (follower: Follower) => boolean, mostBatches: number): Promise<void> {
-    while (!(await this.#live(until, this.#random.between(1, mostBatches)))) this.lives++
-  }
-
-  get kept(): { readonly snapshot?: unknown; readonly incremental?: unknown } {
-    return this.position === undefined ? { snapshot: true } : JSON.parse(this.position)
-  }
-
-  async #live(until: (follower: Follower) => boolean, batches: number): Promise<boolean> {
-    const stop = new AbortController()
-    this.source = this.#open()
-    let count = 0
-    try {
-      for await (const batch of this.source.read(this.position, stop.signal)) {
-        // Killed between write and commit.
-        if (++count > batches) return false
-        const fold = this.fold.copy()
-        for (const record of batch.records) fold.apply(record)
-        this.fold = fold
-        this.position = batch.position
-        this.source.ack(batch.position)
-        if (until(this)) return true
-      }
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.kind !== 'transient') throw error
-      await sleep(30)
-    }
-    return false
-  }
-
-  #open(): PostgresSource {
-    const options = postgresOptions.parse({
-      ...{ url: this.#database.url, tables: ['public.items', 'public.marks'] },
-      ...{ 'slot.name': this.#database.database, ...this.#options },
-    })
-    const say = (line: string) => void this.said.push(line)
-    const context = { pipeline: 'test', name: 'db', say }
-    return new PostgresSource(options, context, { batchBytes: 20_000, chunkPages: 4 })
-  }
-}
-
 async function settle(t: Test, database: TestDatabase, follower: Follower): Promise<void> {
   await database.query(`INSERT INTO marks VALUES (1, 'the end')`)
-  let seen = false
-  const apply = follower.fold.apply
-  const watch = (fold: Fold) => {
-    fold.apply = (record) => {
-      if (textOf(record.value).includes('the end')) seen = true
-      apply.call(fold, record)
-    }
-    const copy = fold.copy
-    fold.copy = () => watch(copy.call(fold))
-    return fold
-  }
-  watch(follower.fold)
-  await follower.follow(() => seen, 100_000)
+  await follower.until('the end')
   const table = await database.query('SELECT part, id, n, note, big FROM items ORDER BY part, id')
   const expected = table.map((row) => ({ ...row, n: Number(row.n) }))
   const folded = follower.fold.state

@@ -33,8 +33,8 @@ export interface Reading {
 export type Until = (reading: Reading) => boolean
 
 /**
- * Reads and acknowledges until told to stop, and closes the source. A slot that a reader before still
- * holds for a moment is waited for.
+ * Reads and acknowledges until told to stop, and closes the source. A slot that a reader before
+ * still holds for a moment is waited for.
  */
 export async function read(
   source: PostgresSource,

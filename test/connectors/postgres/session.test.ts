@@ -49,7 +49,7 @@ test('a server keeps a reader that reads nothing while its log is blocked', asyn
   await sleep(3_000)
   while (records < 20_000) records += (await batches.next()).value!.records.length
   stop.abort()
-  await batches.return?.()
+  await batches.return?.(undefined)
   t.equal(records, 20_000, 'no connection was lost meanwhile')
 })
 
@@ -76,13 +76,16 @@ test('a server that falls silent is given up; one that is merely idle is not', a
 /** Passes bytes on until it is told to swallow them, as a broken network does. */
 async function startRelay(t: Test, { url }: TestDatabase) {
   const target = new URL(url)
+  const port = Number(target.port)
   const sockets: Socket[] = []
   let silent = false
   const server = createServer((client) => {
-    const upstream = dial(Number(target.port), target.hostname)
+    const upstream = dial(port, '127.0.0.1')
     sockets.push(client, upstream)
-    client.on('data', (bytes) => silent || upstream.write(bytes)).on('error', () => {})
-    upstream.on('data', (bytes) => silent || client.write(bytes)).on('error', () => {})
+    client.on('data', (bytes) => silent || upstream.write(bytes))
+    upstream.on('data', (bytes) => silent || client.write(bytes))
+    client.on('error', () => {}).on('close', () => silent || upstream.destroy())
+    upstream.on('error', () => {}).on('close', () => silent || client.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {

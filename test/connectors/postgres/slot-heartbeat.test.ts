@@ -1,5 +1,7 @@
 import { type Test, test } from 'tap'
 import { parseLsn } from '../../../connectors/postgres/lsn.ts'
+import { postgresOptions } from '../../../connectors/postgres/options.ts'
+import { PostgresSource } from '../../../connectors/postgres/source.ts'
 import { usePostgres } from '../../support/servers/use.ts'
 import { openSource, read, snapshotEnds, textOf } from './reading.ts'
 
@@ -26,9 +28,10 @@ test('heartbeats come to their topic, run SQL, and move the slot of an idle data
 test('changes after a heartbeat have greater versions still', async (t) => {
   const { database, position } = await prepared(t)
   const options = { 'heartbeat.interval.ms': 20 }
+  const insert = 'insert into a values (7) on conflict do nothing'
   const source = openSource(database, ['public.a'], { options })
   const { records } = await read(source, position, ({ records }) => {
-    if (records.length === 1) void database.query('insert into a values (7)')
+    if (records.length === 1) void database.query(insert)
     return records.some(({ topic }) => topic === 'db.public.a')
   })
   const versions = records.map(({ version }) => version)
@@ -42,7 +45,11 @@ test('a heartbeat that fails is told once, and hinders nothing', async (t) => {
   const { database, position } = await prepared(t)
   const said: string[] = []
   const options = { 'heartbeat.interval.ms': 20, 'heartbeat.action.query': 'update none set n = 1' }
-  const source = openSource(database, ['public.a'], { options, say: (line) => said.push(line) })
+  const parsed = postgresOptions.parse({
+    ...{ url: database.url, tables: ['public.a'], 'slot.name': database.database, ...options },
+  })
+  const context = { pipeline: 'test', name: 'db', say: (line: string) => void said.push(line) }
+  const source = new PostgresSource(parsed, context)
   await read(source, position, ({ records }) => records.length >= 5)
   t.strictSame(said, ['the heartbeat failed: relation "none" does not exist'])
 })

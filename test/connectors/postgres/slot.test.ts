@@ -101,7 +101,7 @@ test('a stop drops the slot if it is to; a failure elsewhere does not', async (t
     while (source.status().phase !== 'streaming') await new Promise((done) => setTimeout(done, 10))
     stop.abort(reason)
     await next
-    await reading.return?.()
+    await reading.return?.(undefined)
     return (await database.query(text, [database.database])).length
   }
   t.equal(await end(undefined), 1)

@@ -9,7 +9,10 @@ import { sqlite } from '../../../sinks/sqlite/index.ts'
 import { options as sqliteOptions } from '../../../sinks/sqlite/options.ts'
 import { Meter } from '../../../src/core/meter.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
+import { RefusalGuard } from '../../../src/core/refusal-guard.ts'
 import type { Sink } from '../../../src/core/sink.ts'
+import { Errands } from '../../../src/launcher/errands.ts'
+import { Gate } from '../../../src/launcher/gate.ts'
 import { type Parts, run } from '../../../src/launcher/pipeline.ts'
 import { Progress } from '../../../src/launcher/progress.ts'
 import { type EmbeddedLog, openEmbeddedLog } from '../../../src/log/embedded.ts'
@@ -108,6 +111,7 @@ function makeParts(directory: string, making: Making): Parts {
   const wrap = <T>(sink: Sink<T>, pump: string) => failingSink(sink, pump, faults, durable)
   const sink = (name: string, open: () => Sink<LogRecord>) => ({
     ...{ name, topics: [topic], group: name, meter: new Meter(), progress: new Progress() },
+    ...{ gate: new Gate(), errands: new Errands(), guard: new RefusalGuard() },
     open: () => wrap(open(), `log→${name}`),
   })
   const context = (name: string) => ({

@@ -1,0 +1,162 @@
+import { checkpointKey, decodeCheckpoint } from '../../src/core/checkpoint.ts'
+import { type IdOf, idTemplate, keyId } from '../../src/core/document-id.ts'
+import type { SinkContext } from '../../src/core/plugin.ts'
+import { guessKey, type Reading, type StoredDocument } from '../../src/core/reading.ts'
+import type { Position } from '../../src/core/source.ts'
+import { checkpointIndex } from './checkpoint-document.ts'
+import { ElasticsearchClient, type Request } from './client.ts'
+import { faultOf } from './faults.ts'
+import type { ElasticsearchOptions } from './options.ts'
+import { indexOf } from './target-index.ts'
+
+/** Documents asked for at a time. */
+const pageDocuments = 1_000
+const keepAlive = '2m'
+
+/** Reads an index at one point in time, or documents by their ids, as they are now. */
+export class ElasticsearchReading implements Reading {
+  readonly idOf: IdOf
+  readonly expires = false
+  readonly #client: ElasticsearchClient
+  readonly #index: string
+  readonly #checkpointPath: string
+  readonly #template: string | undefined
+
+  constructor(options: ElasticsearchOptions, context: SinkContext) {
+    const key = checkpointKey(context)
+    this.#client = new ElasticsearchClient(options)
+    this.#index = encodeURIComponent(options.index ?? indexOf(context))
+    this.#checkpointPath = `/${checkpointIndex}/_doc/${encodeURIComponent(key)}`
+    this.#template = options.id
+    this.idOf = options.id === undefined ? keyId : idTemplate(options.id)
+  }
+
+  keyOf(id: string): Uint8Array | undefined {
+    return guessKey(id, this.idOf, this.#template)
+  }
+
+  async checkpoint(): Promise<Position | null> {
+    const path = this.#checkpointPath
+    const { _source } = (await this.#ask({ method: 'GET', path }, [404])) as { _source?: object }
+    if (_source === undefined) return null
+    return decodeCheckpoint(JSON.stringify(_source), path).position
+  }
+
+  async count(): Promise<number> {
+    await this.#refresh()
+    const path = `/${this.#index}/_count`
+    return ((await this.#ask({ method: 'GET', path })) as { count: number }).count
+  }
+
+  async *all(): AsyncGenerator<StoredDocument> {
+    await this.#refresh()
+    const point = await this.#openPoint()
+    try {
+      for (let after: unknown; ; ) {
+        const hits = await this.#page(point, after)
+        for (const hit of hits) yield stored(hit)
+        if (hits.length < pageDocuments) return
+        after = hits.at(-1)!.sort
+      }
+    } finally {
+      await this.#closePoint(point)
+    }
+  }
+
+  /** A get sees what no refresh has shown to searches yet. */
+  async some(ids: readonly string[]): Promise<readonly StoredDocument[]> {
+    const documents: StoredDocument[] = []
+    for (let at = 0; at < ids.length; at += pageDocuments) {
+      const body = { ids: ids.slice(at, at + pageDocuments) }
+      const path = `/${this.#index}/_mget`
+      const { docs } = (await this.#ask({ method: 'POST', path, body })) as { docs: Got[] }
+      for (const doc of docs) if (doc.found) documents.push(stored(doc))
+    }
+    return documents
+  }
+
+  async close(): Promise<void> {
+    this.#client.close()
+  }
+
+  async #page({ id, sort }: Point, after: unknown): Promise<readonly Hit[]> {
+    const body = {
+      size: pageDocuments,
+      version: true,
+      sort: [sort],
+      pit: { id, keep_alive: keepAlive },
+      track_total_hits: false,
+      ...(after === undefined ? {} : { search_after: after }),
+    }
+    const answer = await this.#ask({ method: 'POST', path: '/_search', body })
+    return (answer as { hits: { hits: Hit[] } }).hits.hits
+  }
+
+  /**
+   * The two products call it differently. In Elasticsearch a point in time brings an order of its
+   * own; OpenSearch sorts by id, which Elasticsearch would refuse.
+   */
+  async #openPoint(): Promise<Point> {
+    const query = `keep_alive=${keepAlive}`
+    const path = `/${this.#index}/_pit?${query}`
+    const answer = await this.#client.send({ method: 'POST', path })
+    if (answer.status === 200) {
+      const { id } = parse(answer.body) as { id: string }
+      return { id, sort: '_shard_doc', close: { path: '/_pit', body: { id } } }
+    }
+    if (answer.status === 404 || answer.status === 503) throw faultOf(answer, 'The point in time')
+    const other = `/${this.#index}/_search/point_in_time?${query}`
+    const { pit_id: id } = (await this.#ask({ method: 'POST', path: other })) as { pit_id: string }
+    const close = { path: '/_search/point_in_time', body: { pit_id: [id] } }
+    return { id, sort: '_id', close }
+  }
+
+  /** It would end by itself; a failure to end it sooner is nobody's trouble. */
+  async #closePoint({ close }: Point): Promise<void> {
+    await this.#client.send({ method: 'DELETE', ...close }).catch(() => {})
+  }
+
+  async #refresh(): Promise<void> {
+    await this.#ask({ method: 'POST', path: `/${this.#index}/_refresh` })
+  }
+
+  async #ask(request: Request, accept: readonly number[] = []): Promise<unknown> {
+    const answer = await this.#client.send(request)
+    const isFine = answer.status < 300 || accept.includes(answer.status)
+    if (isFine) return parse(answer.body)
+    throw faultOf(answer, `${request.method} ${request.path}`)
+  }
+}
+
+interface Point {
+  readonly id: string
+  readonly sort: string
+  readonly close: { readonly path: string; readonly body: object }
+}
+
+interface Hit {
+  readonly _id: string
+  readonly _version: unknown
+  readonly _source: object
+  readonly sort?: unknown
+}
+
+type Got = Hit & { readonly found?: boolean }
+
+function stored({ _id, _version, _source }: Hit): StoredDocument {
+  return { id: _id, version: BigInt(digits(_version)), doc: JSON.stringify(_source) }
+}
+
+// Of ECMAScript's "JSON.parse source text access", which the types do not know yet.
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): { rawJSON: string } }
+
+/** Every number digit by digit: a double has too few for a version, and for an int8. */
+function parse(body: Buffer): unknown {
+  return JSON.parse(body.toString(), (_, value: unknown, context?: { readonly source: string }) =>
+    typeof value === 'number' ? rawJson(context!.source) : value,
+  )
+}
+
+function digits(version: unknown): string {
+  return (version as { readonly rawJSON: string }).rawJSON
+}

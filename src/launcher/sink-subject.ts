@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs'
+import type { Reading } from '../core/reading.ts'
+import { ReadOnlyLog } from '../log/read-only.ts'
+import { type Config, loadConfig, type SinkConfig } from './config.ts'
+import { CommandFailure } from './exit.ts'
+import { showFault } from './fault.ts'
+import type { Mask } from './mask.ts'
+import { didYouMean } from './nearest.ts'
+import { groupOf, partName, topicToRead } from './parts.ts'
+import type { Registry } from './registry.ts'
+import { holdsLog } from './tap.ts'
+import { loadViews } from './views.ts'
+
+/** A sink as a command looks at it from outside: the topic that it reads, and what it has written. */
+export interface Subject {
+  /** The part's name: that of the sink, or `<sink>/<topic>`. */
+  readonly name: string
+  readonly type: string
+  /** Under which its dead letters are kept. */
+  readonly group: string
+  /** Where the records come from that the user has named. */
+  readonly origin: string
+  /** What the sink reads: the same, or the table kept of it. */
+  readonly topic: string
+  readonly reading: Reading
+}
+
+export interface Looking {
+  readonly config: Config
+  readonly mask: Mask
+  readonly log: ReadOnlyLog
+  readonly subjects: readonly Subject[]
+  close(): Promise<void>
+}
+
+/** Opens the log, and the reading side of a sink; of all its parts if it reads several topics. */
+export async function lookAt(file: string, sink: string, registry: Registry): Promise<Looking> {
+  const loaded = loadConfig(file, registry, process.env)
+  if (!loaded.ok) throw new CommandFailure(loaded.faults.map(showFault).join('\n'))
+  const { config, mask } = loaded
+  const views = await loadViews(config)
+  if (!views.ok) throw new CommandFailure(views.faults.map(showFault).join('\n'))
+  const found = config.sinks.find(({ name }) => name === sink.split('/')[0])
+  if (found === undefined) {
+    const names = config.sinks.map(({ name }) => name)
+    throw new CommandFailure(`there is no sink ${JSON.stringify(sink)}${didYouMean(sink, names)}`)
+  }
+  const { path } = config.log
+  if (!existsSync(path) || !holdsLog(path)) {
+    throw new CommandFailure(`${path} holds no data of a pipeline: nothing has run there yet`)
+  }
+  const subjects = found.from
+    .filter((from) => sink === found.name || sink === partName(found, from))
+    .map((from) => ({
+      name: partName(found, from),
+      type: found.plugin.type,
+      group: groupOf(config.name, found, from),
+      origin: from.topic,
+      topic: topicToRead(found, from, views.topology),
+      reading: openReading(config, found, from.topic),
+    }))
+  const log = new ReadOnlyLog(path)
+  const close = async () => {
+    for (const { reading } of subjects) await reading.close()
+    await log.close()
+  }
+  return { config, mask, log, subjects, close }
+}
+
+function openReading({ name: pipeline }: Config, sink: SinkConfig, topic: string): Reading {
+  const { name, plugin, options } = sink
+  const context = { pipeline, name, topic, partition: 0, say: () => {} }
+  const reading = plugin.read?.(options, context)
+  if (reading !== undefined) return reading
+  throw new CommandFailure(`${name}: what a sink of type ${plugin.type} has written cannot be read`)
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto'
+import { MillraceError } from '../core/errors.ts'
+import type { UserCode } from './flow/user-code.ts'
+import type { Step } from './step.ts'
+
+export interface Derivation {
+  /** The operator's name. */
+  readonly kind: string
+  readonly others?: readonly Step[]
+  /** What the user said about it. */
+  readonly told?: readonly unknown[]
+  readonly open?: Step['open']
+  readonly flow?: Step['flow']
+  readonly store?: string | undefined
+}
+
+/** A step below another. State is kept under its name, so it says how the step came about. */
+export function deriveStep(
+  from: Step,
+  { kind, others = [], told = [], open, flow, store }: Derivation,
+): Step {
+  const name = `${from.name}.${kind}(${others.map((other) => other.name).join()})`
+  const text = told.map(textOf).join('\0')
+  const step: Step = {
+    name,
+    parents: [from, ...others],
+    definition: createHash('sha256').update(text).digest('hex'),
+    open: open ?? (() => refuse(name, 'it works record by record')),
+    flow: flow ?? (() => refuse(name, 'it works on whole commits')),
+    store,
+    listed: from.listed,
+  }
+  from.listed?.push(step)
+  return step
+}
+
+function textOf(told: unknown): string {
+  return typeof told === 'function' ? String(told as UserCode) : (JSON.stringify(told) ?? '')
+}
+
+function refuse(name: string, why: string): never {
+  throw new MillraceError('CONFIG_INVALID', `The step ${name} cannot stand here: ${why}.`)
+}

@@ -1,0 +1,79 @@
+import type { Json } from '../../core/json.ts'
+import type { OrderedSpace } from '../stores/ordered-space.ts'
+import type { Stamped } from '../stores/stamped.ts'
+import type { VersionedStore } from '../stores/versioned-store.ts'
+import type { Place } from '../user-function.ts'
+import type { Outlet } from './outlet.ts'
+
+/** One record of a stream, between operators. */
+export interface FlowRecord {
+  readonly key: Json
+  readonly value: Json
+  readonly timestamp: number
+}
+
+/** One step of a table's row. */
+export interface TableUpdate {
+  readonly key: Json
+  /** Null also where nobody knows it: see `TableFlow.knowsBefore`. */
+  readonly before: Json
+  readonly after: Json
+  readonly timestamp: number
+  /** False for a versioned table's change of its past. */
+  readonly isLatest: boolean
+}
+
+/** A stream at work: every record is handed on as it comes. */
+export interface StreamFlow {
+  readonly kind: 'stream'
+  readonly records: Outlet<FlowRecord>
+}
+
+/** A table at work. */
+export interface TableFlow {
+  readonly kind: 'table'
+  readonly updates: Outlet<TableUpdate>
+  get(key: Json): Stamped | null
+  /**
+   * Whether `before` is filled in. Asked while the topology is put together: with `force`, a table
+   * that would not know starts to keep its rows, and says yes.
+   */
+  knowsBefore(force: boolean): boolean
+  /** Of a versioned table. */
+  readonly history?: VersionedStore
+}
+
+export type Flow = StreamFlow | TableFlow
+
+/** What a store of a running topology can be asked. */
+export interface ReadableStore {
+  get(key: Json): Json
+  entries(): Iterable<StoredEntry>
+  /** Of a versioned store. */
+  readonly versions?: VersionedStore
+}
+
+export interface StoredEntry {
+  readonly key: Json
+  /** Of a window, with `end`. */
+  readonly start?: number
+  readonly end?: number
+  readonly value: Json
+  /** Missing where the store keeps none: a session's time is its end. */
+  readonly timestamp?: number
+}
+
+/** What a step gets when it is put to work. */
+export interface FlowContext {
+  readonly place: Place
+  /** State of its own; `part` tells several apart. */
+  space(part: string): OrderedSpace
+  /** Lets others read a store of this step. */
+  readable(store: ReadableStore): void
+  /**
+   * A place where records would go through a topic, because their key has changed: what was sent
+   * is delivered after everything that came before it has been worked off.
+   */
+  boundary<T extends { readonly timestamp: number }>(deliver: (item: T) => void): (item: T) => void
+  write(topic: string, record: FlowRecord): void
+}
