@@ -4,15 +4,16 @@ import { type Lsn, parseLsn } from './lsn.ts'
 /*
  * What Debezium's Postgres connector stores of where it is, as JSON:
  *
- *   {"lsn_proc":…,"lsn_commit":…,"lsn":…,"txId":…,"ts_usec":…,"snapshot":…,"last_snapshot_record":…}
+ *   {"lsn_proc":…,"lsn_commit":…,"lsn":…,"txId":…,"ts_usec":…,
+ *    "snapshot":…,"last_snapshot_record":…}
  *
  * `lsn_commit` is the end of the last whole commit, as a number; `snapshot` is there only while the
  * snapshot runs, or with `last_snapshot_record` true right after it.
  */
 
 /**
- * The end of the last commit that an offset knows; `undefined` if it knows none yet, so that what the
- * slot holds is all there is to read. The text may hold other things around the JSON.
+ * The end of the last commit that an offset knows; `undefined` if it knows none yet, so that what
+ * the slot holds is all there is to read. The text may hold other things around the JSON.
  */
 export function parseOffset(text: string): Lsn | undefined {
   const found = [...new Set(text.match(/\{[^{}]*"lsn(_proc|_commit)?"[^{}]*\}/g))]

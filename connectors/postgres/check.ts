@@ -43,7 +43,8 @@ export async function* check(
 async function* examine(sql: Client, options: ResolvedOptions): AsyncGenerator<Repairable> {
   const { slot, publication, viaRoot, life, selectsTable } = options
   const managed = await findManaged(sql)
-  yield* judgeServer(await readServerFacts(sql, slot), managed)
+  const facts = await readServerFacts(sql, slot)
+  yield* judgeServer(facts, managed)
   const role = await readRole(sql)
   yield judgeRole(role, managed)
   const found = await findTables(sql, { tables: [], selectsTable, viaRoot })
@@ -56,7 +57,9 @@ async function* examine(sql: Client, options: ResolvedOptions): AsyncGenerator<R
   const plan = { publication, viaRoot, autocreate: life.autocreate }
   if (tables.length > 0) yield* await judgePublication(sql, { plan, role }, tables)
   const { database } = addressOf(options.url)
-  yield* await judgeSlot(sql, { slot, database, failover: life.failover, adopt: life.adopt })
+  const { failover, adopt } = life
+  const { version } = facts
+  yield* await judgeSlot(sql, { slot, database, failover, adopt, version })
 }
 
 /** Who cannot connect may lack the role altogether. */

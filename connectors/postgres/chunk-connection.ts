@@ -39,15 +39,18 @@ export class ChunkConnection {
     const messages = this.#messages
     this.#send(extendedQuery(sql, values))
     let failure: Error | undefined
-    while (!signal.aborted) {
+    for (;;) {
       if (!messages.next()) {
+        if (signal.aborted) return
         await messages.more(1_000, signal)
         continue
       }
       const { type, bytes, start, end } = messages
       if (type === dataRow && failure === undefined) {
         const wait = onRow(bytes, start)
-        if (wait !== undefined) await wait
+        if (wait === undefined) continue
+        await wait
+        if (signal.aborted) return
       } else if (type === errorResponse) {
         failure = translate(readErrorFields(bytes, start, end), this.#url)
       } else if (type === readyForQuery) break

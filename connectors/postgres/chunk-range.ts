@@ -33,6 +33,7 @@ export function conditionOf(range: ChunkRange, key: PagingKey): Condition {
     tuple(columns.map(({ type }, i) => `$${values.push(text[i]!)}::${type}`))
   if ('keys' in range) {
     const list = range.keys.map(right).join(', ')
+    if (list === '') return { sql: 'false', values }
     return { sql: `${left} IN (${list})`, values }
   }
   const bounds: string[] = []

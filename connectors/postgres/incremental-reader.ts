@@ -83,7 +83,7 @@ export class ChunkReader {
     await run('BEGIN ISOLATION LEVEL REPEATABLE READ')
     await run(`LOCK TABLE ${chunk.run.table!.from} IN ACCESS SHARE MODE`)
     await this.#enter(chunk, window, signal)
-    const { rows, range } = await this.#select(chunk, signal)
+    const rows = await this.#select(chunk, signal)
     if (signal.aborted) return false
     if (window.spoiled !== undefined || chunk.run.isCancelled) {
       await run('ROLLBACK')
@@ -91,7 +91,6 @@ export class ChunkReader {
     }
     chunk.read = rows.length
     window.load(rows)
-    if (range !== undefined) chunk.range = range
     await run('SELECT pg_logical_emit_message(true, $1, $2)', [watermarkPrefix, chunk.id])
     await run('COMMIT')
     return true
@@ -145,7 +144,8 @@ export class ChunkReader {
     chunk.table = run.table
   }
 
-  async #select(chunk: OpenChunk, signal: AbortSignal) {
+  /** The rows; where there are more, the rest of the range is left to be read. */
+  async #select(chunk: OpenChunk, signal: AbortSignal): Promise<readonly ChunkRow[]> {
     const { range, run, lsn } = chunk
     const table = chunk.table!
     const limit = 'keys' in range || table.key.length === 0 ? undefined : this.#reading.chunkRows
@@ -157,9 +157,10 @@ export class ChunkReader {
       if (rows.length === limit) last = readTexts(bytes, start, table.columns.length) as string[]
     }
     await this.#connection!.read(statement, onRow, signal)
-    if (last.length === 0 || 'keys' in range) return { rows, range: undefined }
+    if (signal.aborted || last.length === 0 || 'keys' in range) return rows
     run.putBack({ after: last, until: range.until })
-    return { rows, range: { after: range.after, until: last } }
+    chunk.range = { after: range.after, until: last }
+    return rows
   }
 
   async #describe(name: string): Promise<ChunkTable> {

@@ -58,7 +58,8 @@ export class IncrementalSnapshot implements ChangeObserver {
   readonly #plan: IncrementalPlan
   readonly #writer: RowWriter
   readonly #streamed: StreamedCommits
-  readonly #readers: ChunkReader[]
+  readonly #readers: readonly ChunkReader[]
+  readonly #idle: ChunkReader[]
   readonly #chunks = new Map<string, OpenChunk>()
   readonly #stop = new AbortController()
   /** Tells the watermarks of this life from those of an earlier one. */
@@ -91,6 +92,7 @@ export class IncrementalSnapshot implements ChangeObserver {
       { length: threads },
       () => new ChunkReader({ ...plan, onVisibility }),
     )
+    this.#idle = [...this.#readers]
   }
 
   /** Begins to read. `lastVersion`: of the stream's last commit. */
@@ -300,7 +302,7 @@ export class IncrementalSnapshot implements ChangeObserver {
   }
 
   async #read(chunk: OpenChunk): Promise<void> {
-    const reader = this.#readers.pop()!
+    const reader = this.#idle.pop()!
     const { run } = chunk
     const { signal } = this.#stop
     try {
@@ -315,7 +317,7 @@ export class IncrementalSnapshot implements ChangeObserver {
       reader.close()
       if (!signal.aborted) this.#fail(chunk, error)
     }
-    this.#readers.push(reader)
+    this.#idle.push(reader)
     this.#reading--
     this.#fill()
   }

@@ -1,11 +1,12 @@
 import type { Client } from 'pg'
+import { MillraceError } from '../../src/core/errors.ts'
 import { adoptSlot } from './adopt.ts'
 import { formatLsn } from './lsn.ts'
 import type { ResolvedOptions } from './options.ts'
 import { acknowledged, type PostgresPosition } from './position.ts'
 import { checkPublication, ensurePublication } from './publication.ts'
-import { connect } from './session.ts'
-import { checkPosition, dropSlot, ensureFailover, type ServerIdentity } from './slot.ts'
+import { connect, quoteLiteral } from './session.ts'
+import { checkPosition, dropSlot, ensureFailover, findSlot, type ServerIdentity } from './slot.ts'
 import { describeTable, type Table } from './tables.ts'
 import { describeFork } from './timeline.ts'
 
@@ -36,17 +37,28 @@ export async function resume(
   position: PostgresPosition,
   tables: readonly Table[],
 ): Promise<PostgresPosition> {
-  const resumed = await checkPosition(sql, server, position)
+  const { slot } = options
+  if (position.slot !== slot) await refuseMissing(sql, slot, position.slot)
+  const resumed = await checkPosition(sql, server, { ...position, slot })
   const read = tables.filter((table) => position.tables.includes(describeTable(table)))
   await checkPublication(sql, options.publication, read)
-  if (options.life.failover && (await ensureFailover(replication, sql, position.slot))) {
-    say(`slot ${position.slot} is kept on standbys from now on`)
+  if (options.life.failover && (await ensureFailover(replication, sql, slot))) {
+    say(`slot ${slot} is kept on standbys from now on`)
   }
   const fork = server.history.find(({ timeline }) => timeline === position.timeline)
   if (fork !== undefined) {
     say(`the server was promoted: ${describeFork(fork.timeline, server.timeline, fork.lsn)}`)
   }
   return resumed
+}
+
+/** A slot of another name can be gone on with if it was copied from the one before. */
+async function refuseMissing(sql: Client, slot: string, before: string): Promise<void> {
+  if ((await findSlot(sql, slot)) !== undefined) return
+  const message =
+    `There is no slot ${slot}; so far ${before} was read. Set slot.name back to that, or run: ` +
+    `SELECT pg_copy_logical_replication_slot(${quoteLiteral(before)}, ${quoteLiteral(slot)})`
+  throw new MillraceError('TARGET_MISCONFIGURED', message)
 }
 
 /** What a stop was asked for with, unlike an end that a failure of others brings. */

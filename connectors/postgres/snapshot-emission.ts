@@ -96,7 +96,8 @@ export class SnapshotEmission {
 
   /** Rows of an earlier snapshot may have gone meanwhile: a bounded truncate sweeps them. */
   *finish(): Generator<Batch<OpenRecord>> {
-    if (this.#final !== undefined) yield this.#emit(this.#final, 'last')
+    // In one batch: a snapshot that has all of its rows out is complete.
+    const final = this.#final === undefined ? [] : this.#emit(this.#final, 'last').records
     const sweeps = this.#again ? this.#copies : []
     const lsn = Number(this.#emitting.consistentPoint)
     const records = sweeps.map(({ table }) =>
@@ -110,7 +111,8 @@ export class SnapshotEmission {
       ...(runs.length > 0 && { incremental: { runs, paused: false, xids: [] } }),
       ...(this.#emitting.only && { only: true }),
     }
-    yield { records, position: encodePosition(this.#position), complete: true }
+    const all = [...final, ...records]
+    yield { records: all, position: encodePosition(this.#position), complete: true }
   }
 
   /** The rest is read while the stream goes on. */

@@ -18,7 +18,11 @@ export function continueSnapshot(position: PostgresPosition): PostgresPosition {
   const runs = (snapshot.left ?? all).map(({ table, ranges, key, restart = false }) =>
     newRun(table, restart && !again ? { sweep: true } : { ranges, key, sweep: again, from }),
   )
-  return addRuns({ ...position, snapshot: undefined }, runs)
+  // Tables that were copied to their end still have to be swept, where there was a snapshot before.
+  const left = new Set(runs.map(({ table }) => table))
+  const copied = again ? position.tables.filter((table) => !left.has(table)) : []
+  const sweeps = copied.map((table) => newRun(table, { ranges: [{ keys: [] }], from }))
+  return addRuns({ ...position, snapshot: undefined }, [...runs, ...sweeps])
 }
 
 /** Begins anew with a slot of its own; afterwards what went meanwhile is swept. */

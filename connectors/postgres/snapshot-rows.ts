@@ -42,9 +42,11 @@ export class RowWriter {
 
   /** The rows as one commit. */
   commit(relation: Relation, rows: readonly ChunkRow[], version: bigint): OpenRecord[] {
-    const records = rows.map(({ key, value }, ordinal) =>
-      makeRecord(this.#place(relation, version, ordinal), key, value),
-    )
+    const place = this.#place(relation, version)
+    const records = rows.map(({ key, value }, ordinal) => {
+      place.ordinal = ordinal
+      return makeRecord(place, key, value)
+    })
     const last = records.at(-1)
     if (last !== undefined) last.endsCommit = true
     return records
@@ -56,14 +58,14 @@ export class RowWriter {
       ...{ op: 't', before: null, after: null, snapshot: this.#marker, lsn },
     })
     const headers = { [sweepHeader]: String(from) }
-    const record = makeRecord(this.#place(relation, version, 0), null, value, headers)
+    const record = makeRecord(this.#place(relation, version), null, value, headers)
     record.endsCommit = true
     return record
   }
 
-  #place(relation: Relation, version: bigint, ordinal: number) {
+  #place(relation: Relation, version: bigint) {
     const timestamp = Number(this.#commit.micros / 1000n)
-    return { relation, commit: { ...this.#commit, version }, timestamp, ordinal }
+    return { relation, commit: { ...this.#commit, version }, timestamp, ordinal: 0 }
   }
 }
 

@@ -12,6 +12,7 @@ import { socketOf } from './message-stream.ts'
 import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { acknowledged, decodePosition, encodePosition, type PostgresPosition } from './position.ts'
 import { ensurePublication } from './publication.ts'
+import { PublicationWatch } from './publication-watch.ts'
 import { Relations, topicOf } from './relations.ts'
 import { connect, translate } from './session.ts'
 import type { SnapshotCommand } from './signal.ts'
@@ -54,6 +55,7 @@ export class PostgresSource implements Connector {
   readonly #chunkPages: number
   #phase: ConnectorStatus['phase'] = 'connecting'
   readonly #wal: WalWatch
+  #watch: PublicationWatch | undefined
   #acked: Lsn = 0n
   #position: PostgresPosition | undefined
   readonly #progress: SnapshotProgress
@@ -134,6 +136,7 @@ export class PostgresSource implements Connector {
       this.#xmin.stop()
       this.#incremental = undefined
       this.#wal.forget()
+      this.#watch = undefined
       await session.close()
       const { life } = this.#options
       if (life.dropOnStop && signal.reason === stopReason) await dropOnStop(this.#options)
@@ -181,12 +184,16 @@ export class PostgresSource implements Connector {
     const { slot, xminMs } = this.#options
     if (xminMs > 0) await this.#xmin.start(() => session.sql(), slot, xminMs)
     this.#incremental = await this.#openIncremental(session, origin, position, tables)
+    this.#watch = new PublicationWatch(this.#options.publication, tables)
+    // The snapshot may have taken long enough to lose the first connection.
+    const asking = await session.sql()
+    await this.#watch.look(asking)
     this.#phase = 'streaming'
     this.#acked = acknowledged(position)
     yield* streamChanges(
       {
-        ...{ heartbeat: this.#heartbeat(session), timeoutMs: await readSenderTimeoutMs(sql) },
-        incremental: this.#incremental,
+        ...{ heartbeat: this.#heartbeat(session), timeoutMs: await readSenderTimeoutMs(asking) },
+        ...{ incremental: this.#incremental, published: this.#watch },
         ...{ client: replication, url: this.#options.url, position, relations, origin },
         publication: this.#options.publication,
         decoding: this.#options.decoding,
@@ -355,7 +362,13 @@ export class PostgresSource implements Connector {
   }
 
   async #sample(session: Session): Promise<void> {
-    if (this.#phase !== 'connecting') await this.#wal.sample(() => session.sql())
+    if (this.#phase === 'connecting') return
+    await this.#wal.sample(() => session.sql())
+    // Whoever reads the stream reports what is wrong with the connection.
+    await session
+      .sql()
+      .then((sql) => this.#watch?.look(sql))
+      .catch(() => {})
   }
 }
 

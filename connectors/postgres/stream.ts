@@ -8,6 +8,7 @@ import type { IncrementalSnapshot } from './incremental.ts'
 import { formatLsn, type Lsn } from './lsn.ts'
 import { MessageStream, readErrorFields } from './message-stream.ts'
 import { acknowledged, encodePosition, type PostgresPosition } from './position.ts'
+import type { PublicationWatch } from './publication-watch.ts'
 import type { Relations } from './relations.ts'
 import { quoteLiteral, quoteName, translate } from './session.ts'
 import { aliveEveryMs, silenceLimitMs } from './silence.ts'
@@ -40,6 +41,7 @@ export interface Streaming {
   /** The server's `wal_sender_timeout`; 0: it waits for ever. */
   readonly timeoutMs: number
   readonly heartbeat?: Heartbeat | undefined
+  readonly published?: PublicationWatch | undefined
   readonly incremental: IncrementalSnapshot
   /** What is durable downstream; the server may forget WAL up to there. */
   readonly acknowledged: () => Lsn
@@ -53,6 +55,7 @@ export async function* streamChanges(
   const reader = new Reader(streaming)
   try {
     while (!signal.aborted) {
+      streaming.published?.refuseLoss()
       await reader.decode()
       const batch = reader.take()
       if (batch !== undefined) yield batch

@@ -1,7 +1,10 @@
+const largestRoom = 2 * 1024 * 1024
+
 /**
  * Builds many small pieces (keys, values, blocks) one after another in large shared chunks, so that
  * a piece costs a view instead of an allocation. `begin` starts a piece, `take` ends it. Chunks are
- * never written again once a piece was taken from them, so a taken piece may be kept.
+ * never written again once a piece was taken from them, unless the writer is rewound, so a taken piece
+ * may be kept.
  *
  * Hot loops may write `bytes[at++]` themselves after `reserve`.
  */
@@ -9,11 +12,25 @@ export class ByteWriter {
   bytes: Buffer
   at = 0
   #start = 0
+  /** Bytes in chunks that were left since the last rewind. */
+  #left = 0
   readonly #chunkBytes: number
 
   constructor(chunkBytes = 256 * 1024) {
     this.#chunkBytes = chunkBytes
     this.bytes = Buffer.allocUnsafeSlow(chunkBytes)
+  }
+
+  /**
+   * Writes over everything taken so far: nobody holds a piece any more. One chunk then has room for
+   * as much as was taken since the last time, up to two megabytes.
+   */
+  rewind(): void {
+    const wanted = Math.min(this.#left + this.at, largestRoom)
+    if (this.#left > 0 && wanted > this.bytes.length) this.bytes = Buffer.allocUnsafeSlow(wanted)
+    this.#left = 0
+    this.at = 0
+    this.#start = 0
   }
 
   begin(): void {
@@ -70,6 +87,7 @@ export class ByteWriter {
   /** Only the piece under way moves to the new chunk. */
   #grow(count: number): void {
     const piece = this.bytes.subarray(this.#start, this.at)
+    this.#left += this.#start
     const size = Math.max(this.#chunkBytes, (piece.length + count) * 2)
     const bytes = Buffer.allocUnsafeSlow(size)
     bytes.set(piece)

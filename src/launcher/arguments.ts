@@ -5,6 +5,7 @@ import type { SnapshotOptions } from './commands/snapshot.ts'
 import type { StatusOptions } from './commands/status.ts'
 import type { TapCommandOptions } from './commands/tap.ts'
 import { CommandFailure, type ExitCode, exitCodes } from './exit.ts'
+import { addSinkCommands } from './sink-arguments.ts'
 
 /**
  * Runs the command that the arguments name, and says how it ended. Each command is loaded when it
@@ -43,6 +44,7 @@ function describeCommands(end: (code: ExitCode) => void): Command {
   addDoctor(program, end)
   addStatus(program, end)
   addTap(program, end)
+  addSinkCommands(program, end)
   addSnapshot(program, end)
   program
     .command('version')

@@ -1,3 +1,4 @@
+import '../core/small-heap.ts'
 import { runArguments } from './arguments.ts'
 
 /** Ends the process only when everything that was printed is out. */

@@ -18,7 +18,7 @@ import { decodePosition, type Start } from './position.ts'
 import { type OpenCommit, type Readable, visibleEnd } from './readable.ts'
 import { LogReader } from './reader.ts'
 import { LogTask } from './task.ts'
-import { Append, LogWriter } from './writer.ts'
+import { Append, type BlockRoom, LogWriter } from './writer.ts'
 
 /** Opens the log in `path`, made on first use. Throws `LOG_IN_USE` if another process has it. */
 export async function openEmbeddedLog({ path }: { readonly path: string }): Promise<EmbeddedLog> {
@@ -47,6 +47,11 @@ export class EmbeddedLog implements Log, Readable {
   /** Everything below is durable, but for the commits in #open. */
   #head: number
   #grown = Promise.withResolvers<void>()
+  /**
+   * Each writer's room for blocks, free once its commit is durable: taken anew for every commit it
+   * cost half as much memory again and a fifth of the CPU of a large transaction.
+   */
+  readonly #room = new Map<string, BlockRoom>()
   /** The commit queued last: they are shown in the order in which they were queued. */
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
@@ -105,7 +110,10 @@ export class EmbeddedLog implements Log, Readable {
     ) => void,
   ): Promise<void> {
     const open = this.#open.get(writer)
-    const records = new Append(this, writer, open, this.#next)
+    // After a commit that failed the room is not used again: LMDB may still be reading it.
+    const room: BlockRoom = this.#room.get(writer) ?? new Map()
+    this.#room.delete(writer)
+    const records = new Append({ log: this, writer, open, next: this.#next, room })
     let left = open
     const done = this.environment.root.batch(() => {
       stage((batches, complete) => {
@@ -122,6 +130,8 @@ export class EmbeddedLog implements Log, Readable {
     this.#last = done.catch(() => {})
     await Promise.all([before, done])
     this.#show(writer, records, left)
+    for (const out of room.values()) out.rewind()
+    this.#room.set(writer, room)
   }
 
   #leaveOpen(

@@ -66,17 +66,32 @@ interface Builder {
   bytes: number
 }
 
+/** Room for blocks, by topic. What is in it must stay as it is until the commit is durable. */
+export type BlockRoom = Map<string, ByteWriter>
+
+interface Appending {
+  readonly log: EmbeddedLog
+  readonly writer: string
+  /** The writer's commit of which a part is written already. */
+  readonly open: OpenCommit | undefined
+  /** The next free sequence. */
+  readonly next: number
+  readonly room: BlockRoom
+}
+
 /** One transaction's records on their way into blocks. */
 export class Append {
   readonly #log: EmbeddedLog
   readonly #writer: string
   readonly #builders = new Map<string, Builder>()
   readonly #puts: (() => void)[] = []
+  readonly #room: BlockRoom
   #sequence: number
   #version: bigint | undefined
   #last: Builder | undefined
 
-  constructor(log: EmbeddedLog, writer: string, open: OpenCommit | undefined, next: number) {
+  constructor({ log, writer, open, next, room }: Appending) {
+    this.#room = room
     this.#log = log
     this.#writer = writer
     this.#sequence = open?.sequence ?? next - 1
@@ -121,7 +136,9 @@ export class Append {
     let builder = this.#builders.get(topic)
     if (builder === undefined) {
       const lane = this.#log.lanes.open(topic, this.#writer, this.#puts)
-      const block = new BlockBuilder(new ByteWriter(64 * 1024))
+      let out = this.#room.get(topic)
+      if (out === undefined) this.#room.set(topic, (out = new ByteWriter(64 * 1024)))
+      const block = new BlockBuilder(out)
       builder = { lane, block, timestamp: 0, bytes: 0 }
       this.#builders.set(topic, builder)
     }

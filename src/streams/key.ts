@@ -1,3 +1,4 @@
+import type { Json } from '../core/json.ts'
 import { endOfValue, skipSpace } from '../core/json-scan.ts'
 import { stringifyRow } from '../core/row.ts'
 
@@ -48,6 +49,12 @@ export class KeyShape {
     return columns.length === this.columns.length && columns.every((c, i) => c === this.columns[i])
   }
 
+  /** What user code is given: the value of a single key column, or an object of all. */
+  value(key: Key): Json {
+    const columns = JSON.parse(this.toJson(key), exactInteger) as { readonly [name: string]: Json }
+    return this.columns.length === 1 ? columns[this.columns[0]!]! : columns
+  }
+
   /** As Debezium writes keys: `{"id":1}`. */
   toJson(key: Key): string {
     if (this.columns.length === 1) return `{${JSON.stringify(this.columns[0])}:${key}}`
@@ -91,6 +98,12 @@ function scalarText(value: Scalar): Key | null {
   if (typeof value === 'bigint') return String(value)
   if (typeof value === 'number' && !Number.isFinite(value)) return null
   return JSON.stringify(value)
+}
+
+function exactInteger(_name: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+  const source = context?.source ?? ''
+  return integer.test(source) ? BigInt(source) : value
 }
 
 /** The value's digits, if all that follows the prefix are digits and the closing brace. */

@@ -1,14 +1,26 @@
-import { createHash } from 'node:crypto'
-import type { Row } from '../core/json.ts'
+import { MillraceError } from '../core/errors.ts'
+import type { Json, Row } from '../core/json.ts'
+import { deriveStep } from './derive-step.ts'
 import { keepRows } from './filter.ts'
+import { joinByForeignKey } from './flow/foreign-key-flow.ts'
+import { tableOf } from './flow/kinds.ts'
+import { type SuppressBounds, suppress } from './flow/suppress.ts'
+import { type JoinType, joinTables } from './flow/table-join.ts'
+import { mapTable } from './flow/table-map.ts'
+import { streamOfTable } from './flow/table-stream.ts'
+import { type UserCode, untyped, userCode } from './flow/user-code.ts'
 import { ForeignKeyJoin, type JoinFunctions } from './foreign-key-join.ts'
 import type { KeyValue, Scalar } from './key.ts'
+import { KeyJoin, type KeyJoinFunctions } from './key-join.ts'
+import { KGroupedTable } from './kgrouped-table.ts'
+import { KStream } from './kstream.ts'
 import { MappedTable, type RowMap } from './map-values.ts'
 import { Nest, type NestFunctions } from './nest.ts'
 import type { Step } from './step.ts'
+import { openAfterEndMs, type Windows } from './windows.ts'
 
 /** How two tables belong together by a foreign key of the left one, and what becomes of a pair. */
-export interface Joining<L, R, Out> {
+export interface Joining<L, R, Out> extends Stored {
   /**
    * The key of the right row that a left row points at: its value, or for a key of several columns
    * an object of them. `null` points at nothing.
@@ -25,112 +37,227 @@ export interface Nesting<C> {
   readonly orderBy?: (child: C) => Scalar | null | undefined
 }
 
+/** A table that is kept under a name, so that it can be read. */
+export interface Stored {
+  readonly store?: string | undefined
+}
+
+type Select<L, R, K, Out> = (left: L, right: R, key: K) => Out | null | undefined
+
 /**
  * A table that changes, described: which topic it is, or how it comes about from other tables. Its
  * functions must depend on their arguments alone, and must not change them: a result is worked out
  * again whenever somebody needs it.
  */
-export class KTable<V extends object> {
+export class KTable<V, K = Json> {
   readonly step: Step
-  /** Names the rows' type; there are no rows here. */
+  /** Name the types; there are no rows here. */
   declare readonly rows: V
+  declare readonly keys: K
 
-  constructor(step: Step) {
+  /** Of a table of windows: how long they stay open. */
+  readonly #windows: Windows | undefined
+
+  constructor(step: Step, windows?: Windows) {
     this.step = step
+    this.#windows = windows
   }
 
   /** Keeps the rows that pass. */
-  filter(passes: (row: V) => boolean): KTable<V> {
+  filter(passes: (row: V, key: K) => boolean, { store }: Stored = {}): KTable<V, K> {
     const keep = keepRows(untyped<(row: Row) => boolean>(passes))
-    return this.#derive<V>('filter', [], [passes], ([parent], { place }) => {
-      return new MappedTable(parent!, keep, place)
-    })
+    return this.#map<V>('filter', keep, { code: passes, store })
+  }
+
+  /** Keeps the rows that do not pass. */
+  filterNot(fails: (row: V, key: K) => boolean, { store }: Stored = {}): KTable<V, K> {
+    const fail = untyped<(row: Row, key: Json) => boolean>(fails)
+    const keep = keepRows((row, key) => !fail(row, key))
+    return this.#map<V>('filterNot', keep, { code: fails, store })
   }
 
   /** Makes another row of each; `null` leaves it out. */
-  mapValues<Out extends object>(map: (row: V) => Out | null | undefined): KTable<Out> {
-    return this.#derive<Out>('mapValues', [], [map], ([parent], { place }) => {
-      return new MappedTable(parent!, untyped<RowMap>(map), place)
-    })
+  mapValues<Out>(
+    map: (row: V, key: K) => Out | null | undefined,
+    { store }: Stored = {},
+  ): KTable<Out, K> {
+    return this.#map<Out>('mapValues', untyped<RowMap>(map), { code: map, store })
   }
 
-  /** Each row with the one row of `other` it points at; rows that point at nothing are left out. */
-  join<R extends object, Out extends object>(
-    other: KTable<R>,
-    { on, select }: Joining<V, R, Out>,
-  ): KTable<Out> {
-    return this.#join('join', other, { on: untyped(on), select: untyped(select) })
+  /** Each row with the row of `other` that has the same key, or that it points at. */
+  join<R, Out>(other: KTable<R, K>, select: Select<V, R, K, Out>, stored?: Stored): KTable<Out, K>
+  join<R, Out>(other: KTable<R, unknown>, joining: Joining<V, R, Out>): KTable<Out, K>
+  join(other: Table, how: HowToJoin, stored: Stored = {}): KTable<unknown, K> {
+    return typeof how === 'function'
+      ? this.#joinByKey('inner', other, how, stored)
+      : this.#joinByForeignKey('join', other, how)
   }
 
-  /** Each row with the one row of `other` it points at, or `null`. */
-  leftJoin<R extends object, Out extends object>(
-    other: KTable<R>,
-    { on, select }: Joining<V, R | null, Out>,
-  ): KTable<Out> {
-    return this.#join('leftJoin', other, { on: untyped(on), select: untyped(select) })
+  /** The same, with null where there is no such row. */
+  leftJoin<R, Out>(
+    other: KTable<R, K>,
+    select: Select<V, R | null, K, Out>,
+    stored?: Stored,
+  ): KTable<Out, K>
+  leftJoin<R, Out>(other: KTable<R, unknown>, joining: Joining<V, R | null, Out>): KTable<Out, K>
+  leftJoin(other: Table, how: HowToJoin, stored: Stored = {}): KTable<unknown, K> {
+    return typeof how === 'function'
+      ? this.#joinByKey('left', other, how, stored)
+      : this.#joinByForeignKey('leftJoin', other, how)
+  }
+
+  /** The rows of both tables, with null where the other has no row with the same key. */
+  outerJoin<R, Out>(
+    other: KTable<R, K>,
+    select: Select<V | null, R | null, K, Out>,
+    stored: Stored = {},
+  ): KTable<Out, K> {
+    return this.#joinByKey('outer', other, select, stored)
+  }
+
+  /** The table by groups: of each row the group's key and what goes into the aggregate. */
+  groupBy<GK, GV = V>(
+    regroup: (row: V, key: K) => readonly [key: GK | null, value: GV | null] | null,
+  ): KGroupedTable<GV, GK> {
+    return new KGroupedTable(this.step, regroup)
+  }
+
+  /** The table's updates as a stream; a delete is a null value. */
+  toStream(): KStream<V | null, K> {
+    const flow: Step['flow'] = ([parent]) => streamOfTable(tableOf(parent))
+    return new KStream(deriveStep(this.step, { kind: 'toStream', flow }))
+  }
+
+  /** Tells of each key at most one update in so much time: the last one. */
+  suppress(limitMs: number, bounds: SuppressBounds = {}): KTable<V, K> {
+    return new KTable(
+      deriveStep(this.step, {
+        kind: 'suppress',
+        told: [limitMs, bounds],
+        flow: ([parent], context) =>
+          suppress(tableOf(parent), context, { ...bounds, until: 'timeLimit', limitMs }),
+      }),
+    )
+  }
+
+  /** Of a table of windows: tells each once, when it can no longer change. */
+  suppressUntilClose(bounds: SuppressBounds = {}): KTable<V, K> {
+    const windows = this.#windows
+    if (windows === undefined) {
+      const message = `${this.step.name} has no windows that close; suppress(limitMs) needs none.`
+      throw new MillraceError('CONFIG_INVALID', message)
+    }
+    const afterEndMs = openAfterEndMs(windows)
+    return new KTable(
+      deriveStep(this.step, {
+        ...{ kind: 'suppressUntilClose', told: [bounds, afterEndMs] },
+        flow: ([parent], context) =>
+          suppress(tableOf(parent), context, {
+            ...{ ...bounds, until: 'windowCloses', openAfterEndMs: afterEndMs },
+          }),
+      }),
+    )
   }
 
   /** Each row with the list of rows of `children` that point at it, as a column named `as`. */
-  nest<C extends object, As extends string>(
-    children: KTable<C>,
+  nest<C, As extends string>(
+    children: KTable<C, unknown>,
     nesting: Nesting<C> & { readonly as: As },
-  ): KTable<Omit<V, As> & { readonly [name in As]: readonly C[] }>
+  ): KTable<Omit<V, As> & { readonly [name in As]: readonly C[] }, K>
   /** Each row and the list of rows of `children` that point at it, made into one by `select`. */
-  nest<C extends object, Out extends object>(
-    children: KTable<C>,
+  nest<C, Out>(
+    children: KTable<C, unknown>,
     nesting: Nesting<C> & {
       readonly select: (parent: V, children: readonly C[]) => Out | null | undefined
     },
-  ): KTable<Out>
-  nest<C extends object>(
-    children: KTable<C>,
+  ): KTable<Out, K>
+  nest<C>(
+    children: KTable<C, unknown>,
     { on, orderBy, as, select }: Nesting<C> & { readonly as?: string; readonly select?: UserCode },
-  ): KTable<object> {
+  ): KTable<unknown, K> {
     const functions = {
       on: untyped<NestFunctions['on']>(on),
       orderBy: orderBy && untyped<NestFunctions['orderBy']>(orderBy),
       select: select ? untyped<NestFunctions['select']>(select) : nestAs(as!),
     }
-    const told = [on, orderBy ?? 'by key', select ?? as!]
-    return this.#derive(`nest`, [children.step], told, ([parent, child], { place, pairs }) => {
-      return new Nest({ parent: parent!, child: child! }, functions, pairs(), place)
-    })
+    return new KTable(
+      deriveStep(this.step, {
+        ...{ kind: 'nest', others: [children.step], told: [on, orderBy ?? 'by key', select ?? as] },
+        open: ([parent, child], { place, pairs }) =>
+          new Nest({ parent: parent!, child: child! }, functions, pairs(), place),
+      }),
+    )
   }
 
-  #join<Out extends object>(
+  #map<Out>(
+    kind: 'filter' | 'filterNot' | 'mapValues',
+    map: RowMap,
+    { code, store }: Stored & { readonly code: UserCode },
+  ): KTable<Out, K> {
+    const isFilter = kind !== 'mapValues'
+    const isStored = store !== undefined
+    return new KTable(
+      deriveStep(this.step, {
+        ...{ kind, told: [code], store },
+        open: ([parent], { place }) => new MappedTable(parent!, map, place, code.length > 1),
+        flow: ([parent], context) => {
+          const call = userCode<readonly [Json, Json], Json>(map, context.place)
+          return mapTable(tableOf(parent), context, { map: call, isFilter }, isStored)
+        },
+      }),
+      this.#windows,
+    )
+  }
+
+  #joinByForeignKey<Out>(
     kind: 'join' | 'leftJoin',
-    other: KTable<object>,
-    { on, select }: Pick<JoinFunctions, 'on' | 'select'>,
-  ): KTable<Out> {
-    const functions = { on, select, isLeft: kind === 'leftJoin' }
-    return this.#derive(kind, [other.step], [on, select], ([left, right], { place, pairs }) => {
-      return new ForeignKeyJoin({ left: left!, right: right! }, functions, pairs(), place)
-    })
+    { step: other }: Table,
+    { on, select, store }: Joining<never, never, unknown>,
+  ): KTable<Out, K> {
+    const isLeft = kind === 'leftJoin'
+    const functions = {
+      on: untyped<JoinFunctions['on']>(on),
+      ...{ select: untyped<JoinFunctions['select']>(select), isLeft },
+    }
+    return new KTable(
+      deriveStep(this.step, {
+        ...{ kind, others: [other], told: [on, select], store },
+        open: ([left, right], { place, pairs }) =>
+          new ForeignKeyJoin({ left: left!, right: right! }, functions, pairs(), place),
+        flow: ([left, right], context) =>
+          joinByForeignKey(tableOf(left), tableOf(right), context, {
+            on: userCode(on, context.place),
+            select: userCode(select, context.place),
+            ...{ isLeft, isStored: store !== undefined },
+          }),
+      }),
+    )
   }
 
-  /** State is kept under the name, so it says how the table came about, and nothing else. */
-  #derive<Out extends object>(
-    kind: string,
-    others: readonly Step[],
-    told: readonly (string | UserCode)[],
-    open: Step['open'],
-  ): KTable<Out> {
-    const argument = others.map(({ name }) => name).join()
-    return new KTable<Out>({
-      name: `${this.step.name}.${kind}(${argument})`,
-      parents: [this.step, ...others],
-      definition: createHash('sha256').update(told.map(String).join('\0')).digest('hex'),
-      open,
-    })
+  #joinByKey<Out>(
+    type: JoinType,
+    { step: other }: Table,
+    select: UserCode,
+    { store }: Stored,
+  ): KTable<Out, K> {
+    const functions = { type, select: untyped<KeyJoinFunctions['select']>(select) }
+    return new KTable(
+      deriveStep(this.step, {
+        ...{ kind: `${type}JoinByKey`, others: [other], told: [select], store },
+        open: ([left, right], { place }) =>
+          new KeyJoin({ left: left!, right: right! }, functions, place),
+        flow: ([left, right], context) =>
+          joinTables(tableOf(left), tableOf(right), context, {
+            select: userCode(select, context.place),
+            ...{ type, isStored: store !== undefined },
+          }),
+      }),
+    )
   }
 }
 
-type UserCode = (...rows: never[]) => unknown
-
-/** Rows are JSON, and what the user says of their columns cannot be checked: here types end. */
-function untyped<F>(code: UserCode): F {
-  return code as unknown as F
-}
+type Table = { readonly step: Step }
+type HowToJoin = UserCode | Joining<never, never, unknown>
 
 function nestAs(name: string): NestFunctions['select'] {
   return (parent, children) => ({ ...parent, [name]: children })

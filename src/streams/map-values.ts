@@ -1,21 +1,24 @@
-import type { Row } from '../core/json.ts'
+import type { Json, Row } from '../core/json.ts'
 import { type Derived, DerivedChange } from './derived-change.ts'
 import type { Key, KeyShape } from './key.ts'
 import { type Delta, type Node, valueBefore } from './node.ts'
 import { type Place, userFunction } from './user-function.ts'
 
 /** Each row becomes another, or none: then the table has no row at that key. */
-export type RowMap = (row: Row) => Row | null | undefined
+export type RowMap = (row: Row, key: Json) => Row | null | undefined
 
 /** A table whose rows follow from those of another alone; it keeps no state. */
 export class MappedTable implements Node, Derived {
   readonly #parent: Node
-  readonly #map: (key: Key, row: Row, none: undefined) => Row | null | undefined
+  readonly #map: (key: Key, row: Row, keyValue: Json) => Row | null | undefined
+  /** Most functions look at the row alone, and a key costs a parse. */
+  readonly #wantsKey: boolean
   readonly #delta = new Map<Key, DerivedChange>()
 
-  constructor(parent: Node, map: RowMap, place: Place) {
+  constructor(parent: Node, map: RowMap, place: Place, wantsKey: boolean) {
     this.#parent = parent
     this.#map = userFunction(map, place)
+    this.#wantsKey = wantsKey
   }
 
   get keys(): KeyShape | undefined {
@@ -43,6 +46,8 @@ export class MappedTable implements Node, Derived {
   }
 
   #mapped(key: Key, row: Row | null): Row | null {
-    return row === null ? null : (this.#map(key, row, undefined) ?? null)
+    if (row === null) return null
+    const keyValue = this.#wantsKey ? this.keys!.value(key) : null
+    return this.#map(key, row, keyValue) ?? null
   }
 }

@@ -42,10 +42,13 @@ export async function makeBigTable(url: string, table: BigTable): Promise<string
   return slots
 }
 
-/** Lets the server forget the WAL of a slot. */
+/** Lets the server forget the WAL of a slot, once it has noticed that the reader is gone. */
 export async function dropSlot(url: string, slot: string): Promise<void> {
-  const client = new Client(url)
+  const client = new Client({ connectionString: url, replication: 'database' } as object)
   await client.connect()
-  await client.query('SELECT pg_drop_replication_slot($1)', [slot])
-  await client.end()
+  try {
+    await client.query(`DROP_REPLICATION_SLOT "${slot}" WAIT`)
+  } finally {
+    await client.end()
+  }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execute, startPostgres } from '../support/servers/postgres.ts'
 import type { BenchOptions, Report } from './bench.ts'
+import { dropSlot } from './big-table.ts'
 import { median, percentile, round, runChild, spread, startChild } from './measure.ts'
 import { printProfile } from './profile.ts'
 
@@ -87,7 +88,7 @@ async function measure({ url, directory, seconds, slot, profile }: Load) {
     readonly seen: readonly number[]
     readonly cpuUsPerRecord: number
   }
-  await execute(url, `SELECT pg_drop_replication_slot('${slot}')`)
+  await dropSlot(url, slot)
   rmSync(path, { recursive: true })
   const since = (times: readonly number[]): Latency => {
     const latencies = seen.map((at, i) => at - times[i]!).slice(warm)

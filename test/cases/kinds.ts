@@ -1,8 +1,9 @@
 import type { Kind } from './kind.ts'
 import { postgresSource } from './postgres-source/kind.ts'
+import { streamsDifferential } from './streams-differential/kind.ts'
 
 /** Every kind of case file that can be run. */
-export const kinds: readonly Kind[] = [postgresSource]
+export const kinds: readonly Kind[] = [postgresSource, streamsDifferential]
 
 /** Throws with the list of what there is. */
 export function findKind(name: string): Kind {

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { sqlite } from '../../sinks/sqlite/index.ts'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { ConnectorPlugin, SinkPlugin } from '../../src/core/plugin.ts'
 import type { LogRecord, NewRecord } from '../../src/core/record.ts'
@@ -25,6 +27,7 @@ export function change(topic: string, id: number): NewRecord {
 
 const counterOptions = z.strictObject({
   until: z.int().default(10).describe('How far it counts.'),
+  again: z.string().optional().describe('A file: once it is there the first three change.'),
   fails: z.enum(['fatal', 'bug']).optional().describe('How it ends, having counted.'),
 })
 
@@ -34,7 +37,7 @@ const counter: ConnectorPlugin<unknown> = {
   options: counterOptions,
   async *check() {},
   open: (options, { name }) => {
-    const { until, fails } = options as z.infer<typeof counterOptions>
+    const { until, again, fails } = options as z.infer<typeof counterOptions>
     const topic = `${name}.numbers`
     return {
       name,
@@ -46,6 +49,7 @@ const counter: ConnectorPlugin<unknown> = {
           const position = String(id) as Position
           yield { records: [change(topic, id)], position, complete: true }
         }
+        if (again !== undefined) yield* changed(topic, until, again, signal)
         if (fails === 'fatal') throw new MillraceError('SLOT_LOST', 'The slot hush-hush is gone.')
         if (fails === 'bug') throw new TypeError('hush-hush is not a function')
         await sleep(1e9, undefined, { signal }).catch(() => {})
@@ -55,8 +59,21 @@ const counter: ConnectorPlugin<unknown> = {
   },
 }
 
+async function* changed(topic: string, until: number, file: string, signal: AbortSignal) {
+  while (!existsSync(file)) await sleep(20, undefined, { signal })
+  const key = (id: number) => change(topic, id).key
+  const later = { timestamp: 1_800_000_000_000, version: BigInt(until + 1) }
+  const records = [
+    { ...change(topic, 1), ...later, endsCommit: false },
+    { ...change(topic, 2), ...later, ordinal: 1, endsCommit: false },
+    { ...change(topic, 3), ...later, key: key(3), value: null, ordinal: 2 },
+  ]
+  yield { records, position: String(until + 1) as Position, complete: true }
+}
+
 const memoryOptions = z.strictObject({
   does: z.enum(['keep', 'hang', 'refuse', 'fail']).default('keep').describe('What it does.'),
+  mended: z.string().optional().describe('A file: once it is there nothing is refused.'),
   password: z.string().optional(),
 })
 
@@ -69,15 +86,18 @@ const memory: SinkPlugin<unknown> = {
   options: memoryOptions,
   async *check() {},
   open: (options, { name }) => {
-    const { does } = options as z.infer<typeof memoryOptions>
+    const { does, mended } = options as z.infer<typeof memoryOptions>
     let kept: Checkpoint | undefined
     return {
       resume: async () => kept?.position,
-      clear: async () => {},
+      clear: async () => {
+        kept = undefined
+        written.delete(name)
+      },
       async write({ records }: Batch<LogRecord>): Promise<Outcome[]> {
         if (does === 'hang') await new Promise(() => setInterval(() => {}, 1e9))
         if (does === 'fail') throw new MillraceError('FENCED', 'Another one is here.')
-        if (does === 'refuse')
+        if (does === 'refuse' && !(mended !== undefined && existsSync(mended)))
           return records.map(() => ({ code: 'no', reason: 'It does not fit.' }))
         written.set(name, [...(written.get(name) ?? []), ...records])
         return records.map(() => 'applied')
@@ -90,4 +110,4 @@ const memory: SinkPlugin<unknown> = {
   },
 }
 
-export const pipelineStandIns: Registry = { connectors: [counter], sinks: [memory] }
+export const pipelineStandIns: Registry = { connectors: [counter], sinks: [memory, sqlite] }

@@ -13,6 +13,8 @@ export interface ServerFacts {
   readonly senders: number
   readonly maxSenders: number
   readonly keepMb: number
+  /** `idle_replication_slot_timeout`; `null` before PostgreSQL 18. */
+  readonly idleTimeout: string | null
   readonly isStandby: boolean
   readonly isEncrypted: boolean
   readonly isLocal: boolean
@@ -34,6 +36,7 @@ export async function readServerFacts(sql: Client, slot: string): Promise<Server
             current_setting('max_wal_senders')::int AS "maxSenders",
             (SELECT setting::int FROM pg_catalog.pg_settings
               WHERE name = 'max_slot_wal_keep_size') AS "keepMb",
+            current_setting('idle_replication_slot_timeout', true) AS "idleTimeout",
             pg_is_in_recovery() AS "isStandby",
             coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false)
               AS "isEncrypted",
@@ -59,6 +62,11 @@ export function* judgeServer(
   yield judgeWalLevel(facts, managed)
   yield* judgeRoom(facts, managed)
   yield judgeKeepSize(facts, managed)
+  const { idleTimeout } = facts
+  if (idleTimeout !== null && !/^0(\D|$)/.test(idleTimeout)) {
+    const what = `a slot that nobody reads for ${idleTimeout} is lost (idle_replication_slot_timeout)`
+    yield warning(what, { hint: 'Is that longer than the pipeline may ever stand still?' })
+  }
 }
 
 function judgeVersion({ version, release }: ServerFacts): Repairable {

@@ -6,6 +6,8 @@ import { describeBudget, sampleWal, type WalBudget, walBudget } from '../wal-bud
 import { error, ok, type Repairable, warning } from './finding.ts'
 
 export interface SlotWish {
+  /** Of the server, as `server_version_num`. */
+  readonly version: number
   readonly slot: string
   readonly database: string
   readonly failover: boolean
@@ -13,17 +15,28 @@ export interface SlotWish {
 }
 
 export async function judgeSlot(sql: Client, wish: SlotWish): Promise<readonly Repairable[]> {
+  const failover = wish.failover ? await judgeFailover(sql, wish) : []
   const found = await findSlot(sql, wish.slot)
-  if (found === undefined) return [absent(wish)]
+  if (found === undefined) return [absent(wish), ...failover]
   const sample = await sampleWal(sql, wish.slot)
   const budget = sample === null ? undefined : walBudget([sample])
-  return [...judgeState(wish, found), ...(budget === undefined ? [] : judgeBudget(wish, budget))]
+  const kept = budget === undefined ? [] : judgeBudget(wish, budget)
+  return [...judgeState(wish, found), ...kept, ...failover]
 }
 
 function absent({ slot, adopt }: SlotWish): Repairable {
   if (!adopt) return ok(`slot ${slot} is made at the first start`)
   const hint = 'Name the slot with slot.name; slot.adopt: true is for one that exists.'
   return error(`there is no slot ${slot} to adopt`, { hint })
+}
+
+/** What we read must be on the standby already, or a promotion loses what we have. */
+async function judgeFailover(sql: Client, { version }: SlotWish): Promise<readonly Repairable[]> {
+  if (version < 170_000) return [error('slot.failover needs PostgreSQL 17 or later')]
+  const { rows } = await sql.query("SELECT current_setting('synchronized_standby_slots') AS slots")
+  if (rows[0].slots !== '') return [ok(`slot.failover waits for ${rows[0].slots}`)]
+  const what = 'synchronized_standby_slots is empty: we may read what no standby has yet'
+  return [warning(what, { hint: 'Set it to the slots of the standbys that may be promoted.' })]
 }
 
 /** What is to be said of a slot that is there. */

@@ -76,7 +76,8 @@ export function joinByForeignKey(
     point(references, key, from, to)
     const wants = question({ from, to, isGone: after === null, isLeft })
     if (wants === undefined) return
-    ask({ key, foreignKey: wants === 'gone' ? from : to, timestamp, left: after, wants })
+    // As in Kafka Streams, an inner join's delete has the time of the row that it pointed at, too.
+    ask({ key, foreignKey: isLeft ? to : (to ?? from), timestamp, left: after, wants })
   })
   right.updates.connect(({ key: foreignKey, after, timestamp, isLatest }) => {
     if (!isLatest) return

@@ -48,7 +48,6 @@ class SessionResult implements TableFlow {
       rows: context.space('rows'),
       byEnd: context.space('ends'),
       time: context.space('time'),
-      // Sessions are told at their close by the next record, which may be long after.
       retentionMs: gapMs + graceMs,
     })
     context.readable({
@@ -81,7 +80,7 @@ class SessionResult implements TableFlow {
       this.#replace(near, { key, start, end, value })
     }
     this.#tellClosed(closed)
-    this.#store.expire()
+    this.#store.expire(closed)
   }
 
   #merged(sessions: readonly Session[], key: Json): Json {

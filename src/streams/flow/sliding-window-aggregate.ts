@@ -58,6 +58,14 @@ interface Surroundings {
   readonly after: Stamped | null
 }
 
+/** A window, and what it held. */
+interface Place {
+  readonly start: number
+  readonly old: Stamped | null
+  /** What was told of it: nothing, if it begins with the aggregate of another. */
+  readonly told?: Stamped | null
+}
+
 class Sliding {
   readonly #result: WindowResult
   readonly #differenceMs: number
@@ -75,14 +83,14 @@ class Sliding {
     if (previous !== undefined) {
       const start = previous + 1
       if (!starts.has(start) && start + this.#differenceMs >= time) {
-        this.#put(record, start, null, closed)
+        this.#put(record, { start, old: null }, closed)
       }
     }
     const start = time - this.#differenceMs
     if (!starts.has(start)) {
       const holdsMore = previous !== undefined && start <= previous
       const old = holdsMore && before !== null ? { ...before, timestamp: time } : null
-      this.#put(record, start, old, closed, null)
+      this.#put(record, { start, old, told: null }, closed)
     }
     this.#createRight(record, starts, after)
   }
@@ -98,14 +106,14 @@ class Sliding {
       starts.add(start)
       if (start > time) continue
       after = stamped
-      this.#put(record, start, stamped, closed)
+      this.#put(record, { start, old: stamped }, closed)
     }
     if (after === null && shared !== null && shared.timestamp > time) after = shared
     this.#createRight(record, starts, after)
     if (shared !== null && shared.timestamp < time && !starts.has(shared.timestamp + 1)) {
-      this.#put(record, shared.timestamp + 1, null, closed)
+      this.#put(record, { start: shared.timestamp + 1, old: null }, closed)
     }
-    this.#put(record, 0, shared, closed)
+    this.#put(record, { start: 0, old: shared }, closed)
   }
 
   /** Puts the record into the windows that are there, and looks what is around it. */
@@ -127,19 +135,12 @@ class Sliding {
       }
       if (end > time) after = stamped
       else if (stamped.timestamp < time) previous = stamped.timestamp
-      this.#put(record, start, stamped, closed)
+      this.#put(record, { start, old: stamped }, closed)
     }
     return { starts, previous, before, after }
   }
 
-  /** `told` is what was known of the window; a new window may begin with another's aggregate. */
-  #put(
-    record: FlowRecord,
-    start: number,
-    old: Stamped | null,
-    closed: number,
-    told: Stamped | null = old,
-  ): void {
+  #put(record: FlowRecord, { start, old, told = old }: Place, closed: number): void {
     if (start + this.#differenceMs < closed) return
     const value = this.#add(old?.value ?? null, record)
     const timestamp = Math.max(record.timestamp, old?.timestamp ?? 0)

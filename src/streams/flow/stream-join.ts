@@ -192,5 +192,5 @@ function openSide(
 
 /** Right before left. */
 function sideMark(name: SideName): string {
-  return name === 'left' ? 'l' : 'L'
+  return name === 'right' ? '0' : '1'
 }

@@ -1,5 +1,5 @@
-import type { Json } from '../../core/json.ts'
 import { MillraceError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
 import { StreamTime } from '../stores/stream-time.ts'
 import { timeOf, timeText } from '../stores/time-text.ts'
 import { decodeValue, encodeValue } from '../stores/value-codec.ts'
@@ -34,7 +34,8 @@ export function joinStreamWithTable(
   }
   const wait = graceMs === undefined ? undefined : waiting(context, graceMs, table, join)
   stream.records.connect((record) => {
-    const isDropped = record.value === null || (!isLeft && (on(record.value, record.key) ?? null) === null)
+    const isDropped =
+      record.value === null || (!isLeft && (on(record.value, record.key) ?? null) === null)
     if (wait !== undefined) wait(record, isDropped)
     else if (!isDropped) join(record)
   })

@@ -1,5 +1,5 @@
-import type { Json } from '../../core/json.ts'
 import { MillraceError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
 import type { OrderedSpace } from '../stores/ordered-space.ts'
 import { StreamTime } from '../stores/stream-time.ts'
 import { timeOf, timeText } from '../stores/time-text.ts'

@@ -66,4 +66,3 @@ function joinedValue(side: Side, own: Json, other: Stamped | null, key: Json): J
   if (own === null && (other === null || !side.isOtherKept)) return null
   return side.join(own, other?.value ?? null, key) ?? null
 }
-

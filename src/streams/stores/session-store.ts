@@ -74,8 +74,9 @@ export class SessionStore {
     }
   }
 
-  expire(): void {
-    const oldest = this.#oldestEnd
+  /** Deletes sessions that are no longer seen and end before this time. */
+  expire(time: number): void {
+    const oldest = Math.min(time, this.#oldestEnd)
     let left = cleanedAtOnce
     for (const [[end, key, start]] of this.#byEnd.scan([])) {
       if (timeOf(end!) >= oldest || left-- === 0) return

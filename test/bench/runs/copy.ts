@@ -6,7 +6,6 @@ import { readMessages, sendQuery } from './messages.ts'
 /** The fastest way to have every row of a table: one COPY on one connection, and nothing kept. */
 const { url, rows } = JSON.parse(process.argv[2]!)
 const copyData = 0x64
-const errorResponse = 0x45
 const readyForQuery = 0x5a
 const client = new Client(url)
 await client.connect()
@@ -15,7 +14,6 @@ const start = performance.now()
 let seen = 0
 await readMessages(sendQuery(client, 'COPY big TO STDOUT'), (bytes, at) => {
   if (bytes[at] === copyData) seen++
-  else if (bytes[at] === errorResponse) throw new Error(bytes.toString('latin1', at + 5))
   return bytes[at] === readyForQuery
 })
 const seconds = (performance.now() - start) / 1000

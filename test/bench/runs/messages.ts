@@ -19,6 +19,8 @@ export function messageEnd(bytes: Buffer, at: number): number | undefined {
   return end > bytes.length ? undefined : end
 }
 
+const errorResponse = 0x45
+
 /** Passes every whole message, until `each` says that it was the last. */
 export function readMessages(
   socket: Socket,
@@ -31,6 +33,7 @@ export function readMessages(
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       let at = 0
       for (let end = messageEnd(bytes, at); end !== undefined; end = messageEnd(bytes, at)) {
+        if (bytes[at] === errorResponse) reject(new Error(bytes.toString('latin1', at + 5, end)))
         if (each(bytes, at, end)) resolve()
         at = end
       }

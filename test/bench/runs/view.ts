@@ -1,3 +1,4 @@
+import '../../../src/core/small-heap.ts'
 import type { Task } from '../../../src/core/log.ts'
 import { Meter } from '../../../src/core/meter.ts'
 import { pump } from '../../../src/core/pump.ts'

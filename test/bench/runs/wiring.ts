@@ -1,3 +1,4 @@
+import '../../../src/core/small-heap.ts'
 import { postgresOptions } from '../../../connectors/postgres/options.ts'
 import { PostgresSource } from '../../../connectors/postgres/source.ts'
 import { Meter } from '../../../src/core/meter.ts'

@@ -185,8 +185,15 @@ test('a slot that is there is looked at, with the WAL that it keeps', async (t) 
   t.match(matching(absent, /there is no slot .* to adopt/), { level: 'error' })
 })
 
+test('failover needs a server that has it, and standbys that are waited for', async (t) => {
+  const database = await usePostgres(t)
+  await database.query('create table a (id int primary key)')
+  const found = await findingsOf(database, ['public.a'], { 'slot.failover': true })
+  t.ok(matching(found, /synchronized_standby_slots is empty|needs PostgreSQL 17/))
+})
+
 test('a slot of another kind or database, or one that is invalid, is an error', (t) => {
-  const wish = { slot: 's', database: 'shop', failover: true, adopt: false }
+  const wish = { slot: 's', database: 'shop', failover: true, adopt: false, version: 180000 }
   const good = {
     ...{ plugin: 'pgoutput', database: 'shop', activePid: null, confirmed: 1n },
     ...{ walStatus: 'reserved', invalidation: null, conflicting: false, failover: true },
@@ -206,7 +213,7 @@ test('a slot of another kind or database, or one that is invalid, is an error', 
 const facts: ServerFacts = {
   ...{ version: 180000, release: '18.0', encoding: 'UTF8', walLevel: 'logical', keepMb: 1024 },
   ...{ slots: 1, maxSlots: 10, senders: 1, maxSenders: 10, hasSlot: false, isStandby: false },
-  ...{ isEncrypted: true, isLocal: false, pid: 7, toldPid: 7 },
+  ...{ isEncrypted: true, isLocal: false, pid: 7, toldPid: 7, idleTimeout: '0' },
 }
 const judgedServer = (more: Partial<ServerFacts>, managed?: Managed) =>
   [...judgeServer({ ...facts, ...more }, managed)].filter(({ level }) => level !== 'ok')
@@ -227,6 +234,8 @@ test('settings of the server that are wrong come with ALTER SYSTEM', (t) => {
   t.match(judgedServer({ encoding: 'LATIN1' }), [{ level: 'warning', what: /LATIN1, not UTF8/ }])
   t.match(judgedServer({ isEncrypted: false }), [{ level: 'warning', what: /not encrypted/ }])
   t.strictSame(judgedServer({ isEncrypted: false, isLocal: true }), [])
+  t.match(judgedServer({ idleTimeout: '1d' }), [{ level: 'warning', what: /for 1d is lost/ }])
+  t.strictSame(judgedServer({ idleTimeout: null }), [])
   t.match(judgedServer({ isStandby: true }), [{ level: 'warning', what: /standby/ }])
   t.match(judgedServer({ isStandby: true, version: 150000 }), [{ level: 'error' }])
   t.end()

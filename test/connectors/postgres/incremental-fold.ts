@@ -21,7 +21,8 @@ export class Fold {
   reads = 0
   readonly #topic: string
   #version = 0n
-  #isOpen = false
+  /** Topics that the commit at hand has ended in. */
+  #ended = new Set<string>()
   #moved = new Map<string, FoldedRow>()
 
   constructor(topic: string) {
@@ -35,7 +36,7 @@ export class Fold {
     copy.faults.push(...this.faults)
     copy.#moved = new Map(this.#moved)
     copy.#version = this.#version
-    copy.#isOpen = this.#isOpen
+    copy.#ended = new Set(this.#ended)
     copy.reads = this.reads
     return copy
   }
@@ -59,10 +60,13 @@ export class Fold {
 
   #checkVersion({ version, endsCommit, topic }: NewRecord): void {
     if (version < this.#version) this.faults.push(`version ${version} fell below ${this.#version}`)
-    if (version > this.#version) this.#moved.clear()
-    if (!this.#isOpen && version === this.#version) this.faults.push(`${version}: two commits`)
+    if (version !== this.#version) {
+      this.#moved.clear()
+      this.#ended.clear()
+    }
+    if (this.#ended.has(topic)) this.faults.push(`${version}: two commits in ${topic}`)
     this.#version = version
-    if (topic === this.#topic) this.#isOpen = !endsCommit
+    if (endsCommit) this.#ended.add(topic)
   }
 
   #truncate({ headers, version }: NewRecord): void {

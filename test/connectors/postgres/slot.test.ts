@@ -65,6 +65,21 @@ test('what is no longer published is a gap: its changes were never sent', async 
   await refuses(t, database, position, 'POSITION_GAP', /publication .* does not exist any more/)
 })
 
+test('a publication that is dropped while it is read is a gap, even if it is made again', async (t) => {
+  for (const drop of ['drop publication P', 'alter publication P drop table a']) {
+    const { database, position } = await snapshotted(t)
+    const name = `"${database.database}"`
+    const source = openSource(database, ['public.a'])
+    const reading = source.read(position, new AbortController().signal)
+    const next = reading[Symbol.asyncIterator]().next()
+    while (source.status().phase !== 'streaming') await new Promise((done) => setTimeout(done, 10))
+    await database.query(`${drop.replace('P', name)}; insert into a values (2)`)
+    const again = drop.startsWith('drop') ? 'create publication P for' : 'alter publication P add'
+    await database.query(`${again.replace('P', name)} table a`)
+    await t.rejects(next, { code: 'POSITION_GAP', message: /dropped while changes were streamed/ })
+  }
+})
+
 test('a server with another history is another database', async (t) => {
   const { database, position } = await snapshotted(t)
   const elsewhere = JSON.stringify({ ...JSON.parse(position), systemId: '1' }) as Position
@@ -73,6 +88,23 @@ test('a server with another history is another database', async (t) => {
   await refuses(t, database, later, 'SERVER_ROLLED_BACK', /does not descend from timeline 9/)
   const ahead = JSON.stringify({ ...JSON.parse(position), idle: 'FFFFFF/0' }) as Position
   await refuses(t, database, ahead, 'SERVER_ROLLED_BACK', /WAL ends at/)
+})
+
+test('another slot name is gone on with if that slot was copied', async (t) => {
+  const { database, position } = await snapshotted(t)
+  const { query, database: slot } = database
+  const options = { 'slot.name': `${slot}_copy` }
+  await t.rejects(
+    read(openSource(database, ['public.a'], { options }), position, () => true),
+    { code: 'TARGET_MISCONFIGURED', message: /no slot .*_copy; so far .*pg_copy_logical/ },
+  )
+  await query(`select pg_copy_logical_replication_slot('${slot}', '${slot}_copy')`)
+  await query(`select pg_drop_replication_slot('${slot}'); insert into a values (2)`)
+  const copied = openSource(database, ['public.a'], {
+    options: { ...options, 'publication.name': slot },
+  })
+  const after = await read(copied, position, brings('"id":2'))
+  t.equal(JSON.parse(after.position!).slot, `${slot}_copy`)
 })
 
 test('failover: standbys are told to keep the slot, a new one and one that is there', async (t) => {

@@ -65,6 +65,8 @@ test('a server with TLS is known by its certificate', async (t) => {
     version: /^TLSv1\.[23]$/,
   })
   t.match(await tlsOf(at('127.0.0.1', 'verify-ca', root)), { ssl: true })
+  const direct = { ...root, sslnegotiation: 'direct' }
+  t.match(await tlsOf(at('localhost', 'verify-full', direct)), { ssl: true }, 'without asking')
   t.match(await tlsOf(at('127.0.0.1', 'require')), { ssl: true }, 'encrypted, not verified')
   t.match(await tlsOf(at('127.0.0.1', undefined)), { ssl: true }, 'preferred on this machine')
   t.match(await tlsOf(at('127.0.0.1', 'disable')), { ssl: false })
