@@ -43,7 +43,7 @@ export function writeRow(
     const { slot, label, encode, ofNull, placeholder } = columns[i]!
     let slots = row
     let start = row.starts[slot]!
-    if (start === isUnchanged && old !== undefined) {
+    if (start === isUnchanged && old !== undefined && old.starts[slot]! >= isNull) {
       slots = old
       start = old.starts[slot]!
     }

@@ -2,7 +2,7 @@ import type { Json } from '../../../src/core/json.ts'
 import { GlobalKTable } from '../../../src/streams/global-ktable.ts'
 import type { KeyValue } from '../../../src/streams/key.ts'
 import { CaseFault } from '../difference.ts'
-import type { AnyStream, AnyTable, Built, Fields } from './build.ts'
+import type { AnyStream, AnyTable, Built, Fields, Value } from './build.ts'
 
 type Select = (left: Json, right: Json, key: Json) => Json
 
@@ -37,7 +37,7 @@ function left(fields: Fields): AnyStream {
   return fields.stream('left')
 }
 
-function global(fields: Fields): GlobalKTable<Json, Json> {
+function global(fields: Fields): GlobalKTable<Value, Value> {
   const found = fields.step('right')
   if (!(found instanceof GlobalKTable)) throw new CaseFault('the right side is no global table')
   return found
@@ -64,6 +64,7 @@ function byForeignKey(kind: 'join' | 'leftJoin', fields: Fields, select: Select)
     select: (own: Json, other: Json) => select(own, other, null),
     ...fields.stored(),
   }
-  const joined = kind === 'join' ? leftTable.join(right, joining) : leftTable.leftJoin(right, joining)
+  const joined =
+    kind === 'join' ? leftTable.join(right, joining) : leftTable.leftJoin(right, joining)
   return joined as AnyTable
 }

@@ -12,11 +12,13 @@ import type { CaseStep } from './case.ts'
 import { compile, type Values } from './expression.ts'
 
 export type AnyStream = KStream<Json, Json>
-export type AnyTable = KTable<Json, Json>
+/** Rows are never null. */
+export type Value = Exclude<Json, null>
+export type AnyTable = KTable<Value, Json>
 export type Built =
   | AnyStream
   | AnyTable
-  | GlobalKTable<Json, Json>
+  | GlobalKTable<Value, Value>
   | KGroupedStream<Json, Json>
   | KGroupedTable<Json, Json>
 
@@ -145,8 +147,9 @@ function isBranches(made: Built | Branches): made is Branches {
 
 const makers: Readonly<Record<string, Maker>> = {
   stream: (fields, scope) => scope.stream<Json>(fields.text('topic')),
-  table: (fields, scope) => scope.table<Json>(fields.text('topic'), fields.stored()),
-  globalTable: (fields, scope) => scope.globalTable<Json>(fields.text('topic'), fields.stored()),
+  table: (fields, scope) => scope.table<Value>(fields.text('topic'), fields.stored()),
+  globalTable: (fields, scope) =>
+    scope.globalTable<Value, Value>(fields.text('topic'), fields.stored()),
   filter: (fields) => filter('filter', fields),
   filterNot: (fields) => filter('filterNot', fields),
   map: (fields) => {
@@ -196,7 +199,7 @@ const makers: Readonly<Record<string, Maker>> = {
   toTable: (fields) => fields.stream('in').toTable(fields.stored()) as AnyTable,
   toStream: (fields) => {
     const table = fields.table('in')
-    const stream = table.toStream() as AnyStream
+    const stream = table.toStream()
     if (!fields.isWindowed(table)) return stream
     return stream.selectKey((_value, key) => windowText(key))
   },
