@@ -12,8 +12,8 @@ export interface PublicationPlan {
 }
 
 /**
- * Makes the publication, adds the tables that it lacks, or only checks it, as the plan says. It must
- * exist before the slot: decoding looks it up as of the change at hand.
+ * Makes the publication, adds the tables that it lacks, or only checks it, as the plan says. It
+ * must exist before the slot: decoding looks it up as of the change at hand.
  */
 export async function ensurePublication(
   sql: Client,

@@ -97,8 +97,8 @@ export interface NewSlot {
 }
 
 /**
- * Makes the slot. One of this name that is there was made by an attempt that came to nothing: only a
- * connector without a position comes here, and the name is its own.
+ * Makes the slot. One of this name that is there was made by an attempt that came to nothing: only
+ * a connector without a position comes here, and the name is its own.
  */
 export async function createSlot(
   replication: Client,

@@ -3,18 +3,17 @@ import { MillraceError } from '../../src/core/errors.ts'
 import type { Connector, ConnectorContext, ConnectorStatus } from '../../src/core/plugin.ts'
 import type { NewRecord } from '../../src/core/record.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
+import { Connections } from './connections.ts'
 import type { Origin } from './envelope-writer.ts'
-import { Heartbeat } from './heartbeat.ts'
+import { Heartbeat, heartbeatTopic } from './heartbeat.ts'
 import { IncrementalSnapshot } from './incremental.ts'
 import { newRun } from './incremental-state.ts'
 import { formatLsn, type Lsn, parseLsn } from './lsn.ts'
-import { socketOf } from './message-stream.ts'
 import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { acknowledged, decodePosition, encodePosition, type PostgresPosition } from './position.ts'
 import { ensurePublication } from './publication.ts'
 import { PublicationWatch } from './publication-watch.ts'
 import { Relations, topicOf } from './relations.ts'
-import { connect, translate } from './session.ts'
 import type { SnapshotCommand } from './signal.ts'
 import { checkWalLevel, createSlot, identify, type NewSlot, readSenderTimeoutMs } from './slot.ts'
 import { adopt, type Connected, dropOnStop, resume, stopReason } from './slot-life.ts'
@@ -79,10 +78,12 @@ export class PostgresSource implements Connector {
   }
 
   get topics(): readonly string[] {
-    return this.#options.tables.map((table) => {
+    const { tables, prefix, life } = this.#options
+    const topics = tables.map((table) => {
       const [namespace = '', name = ''] = table.split(/\.(.*)/s)
-      return topicOf(this.#options.prefix, { namespace, name })
+      return topicOf(prefix, { namespace, name })
     })
+    return life.heartbeat ? [...topics, heartbeatTopic(life.heartbeat, prefix)] : topics
   }
 
   status(): ConnectorStatus {
@@ -121,7 +122,7 @@ export class PostgresSource implements Connector {
 
   async *read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<NewRecord>> {
     this.#phase = 'connecting'
-    const session = new Session(this.#options)
+    const session = new Connections(this.#options)
     const sampling = setInterval(() => this.#sample(session), sampleMs)
     // What is asked before the stream may wait for others: for locks, or for their transactions.
     const cut = () => void (this.#phase === 'streaming' || session.cut())
@@ -144,7 +145,7 @@ export class PostgresSource implements Connector {
   }
 
   async *#run(
-    session: Session,
+    session: Connections,
     from: Position | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<Batch<NewRecord>> {
@@ -211,7 +212,7 @@ export class PostgresSource implements Connector {
     return { ...this.#options, selectsTable: isStreamed }
   }
 
-  #heartbeat(session: Session): Heartbeat | undefined {
+  #heartbeat(session: Connections): Heartbeat | undefined {
     const { life, prefix } = this.#options
     if (life.heartbeat === undefined) return undefined
     const sql = () => session.sql()
@@ -293,7 +294,7 @@ export class PostgresSource implements Connector {
   }
 
   async #openIncremental(
-    session: Session,
+    session: Connections,
     origin: Origin,
     position: PostgresPosition,
     tables: readonly Table[],
@@ -318,7 +319,7 @@ export class PostgresSource implements Connector {
 
   async *#snapshot(
     plan: {
-      readonly session: Session
+      readonly session: Connections
       readonly tables: readonly Table[]
       readonly relations: Relations
       readonly origin: Origin
@@ -361,7 +362,7 @@ export class PostgresSource implements Connector {
     )
   }
 
-  async #sample(session: Session): Promise<void> {
+  async #sample(session: Connections): Promise<void> {
     if (this.#phase === 'connecting') return
     await this.#wal.sample(() => session.sql())
     // Whoever reads the stream reports what is wrong with the connection.
@@ -388,63 +389,4 @@ async function exportSnapshot(client: Client): Promise<NewSlot> {
     'SELECT pg_export_snapshot() AS snapshot, pg_current_wal_insert_lsn() AS lsn',
   )
   return { consistentPoint: parseLsn(rows[0].lsn), snapshot: rows[0].snapshot }
-}
-
-/** Codes of Node for calls that were wrong, rather than for a network that is. */
-const ownFault = /^ERR_(?!TLS_)/
-
-/** The connections of one reading: for replication, and for questions beside it. */
-class Session {
-  readonly #options: ResolvedOptions
-  readonly #clients = new Set<Client>()
-  #replication: Promise<Client> | undefined
-  #sql: Promise<Client> | undefined
-  #lost: Error | undefined
-
-  constructor(options: ResolvedOptions) {
-    this.#options = options
-  }
-
-  replication(): Promise<Client> {
-    this.#replication ??= this.open(true)
-    return this.#replication
-  }
-
-  /** Made again after it was lost: a question can be asked on any connection. */
-  sql(): Promise<Client> {
-    const forget = () => (this.#sql = undefined)
-    this.#sql ??= this.open().then(
-      (client) => client.on('error', forget).on('end', forget),
-      (error) => {
-        forget()
-        throw error
-      },
-    )
-    return this.#sql
-  }
-
-  async open(replication = false): Promise<Client> {
-    const client = await connect(this.#options.url, replication)
-    this.#clients.add(client)
-    client.on('error', (error) => (this.#lost = error))
-    client.on('end', () => this.#clients.delete(client))
-    return client
-  }
-
-  /** What `pg` throws on a connection that is gone has no code. */
-  explain(error: unknown): unknown {
-    const { code = '' } = error as { code?: string }
-    const isBug = !(error instanceof Error) || (code === '' ? !this.#lost : ownFault.test(code))
-    return isBug ? error : translate(error, this.#options.url)
-  }
-
-  /** Ends everything at once, also questions that the server has not answered. */
-  cut(): void {
-    for (const client of this.#clients) socketOf(client).destroy()
-  }
-
-  async close(): Promise<void> {
-    await Promise.allSettled([this.#replication, this.#sql])
-    for (const client of this.#clients) client.end().catch(() => {})
-  }
 }

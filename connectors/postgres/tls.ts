@@ -161,5 +161,7 @@ export function tlsFault(error: unknown, where: string, mode: SslMode): Millrace
 }
 
 /** OpenSSL's words for a chain that does not end at an authority we know, or is out of date. */
-const unverified =
-  /^(DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|CERT_|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/
+const unverified = new RegExp(
+  '^(DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|CERT_|CRL_|INVALID_CA|' +
+    'PATH_LENGTH|HOSTNAME_MISMATCH)',
+)

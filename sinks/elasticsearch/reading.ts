@@ -45,7 +45,7 @@ export class ElasticsearchReading implements Reading {
   async count(): Promise<number> {
     await this.#refresh()
     const path = `/${this.#index}/_count`
-    return ((await this.#ask({ method: 'GET', path })) as { count: number }).count
+    return Number(digits(((await this.#ask({ method: 'GET', path })) as { count: unknown }).count))
   }
 
   async *all(): AsyncGenerator<StoredDocument> {
@@ -157,6 +157,6 @@ function parse(body: Buffer): unknown {
   )
 }
 
-function digits(version: unknown): string {
-  return (version as { readonly rawJSON: string }).rawJSON
+function digits(number: unknown): string {
+  return (number as { readonly rawJSON: string }).rawJSON
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { checkpointKey, decodeCheckpoint } from '../../src/core/checkpoint.ts'
 import { type IdOf, idTemplate, keyId } from '../../src/core/document-id.ts'
@@ -73,7 +74,9 @@ export class SqliteReading implements Reading {
     this.#sql = undefined
   }
 
+  /** A file that no sink has made yet holds nothing. */
   #ask(query: string, ...values: (string | number | bigint)[]): Record<string, unknown>[] {
+    if (this.#sql === undefined && !existsSync(this.#path)) return []
     try {
       this.#sql ??= new DatabaseSync(this.#path, { readOnly: true, timeout: 1_000 })
       const statement = this.#sql.prepare(query)

@@ -25,6 +25,7 @@ export class Errands {
    * which they may have been written all the same. While nothing was ever committed they wait.
    */
   async write(records: readonly LogRecord[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    signal.throwIfAborted()
     const done = Promise.withResolvers<readonly Outcome[]>()
     const errand: Errand = { records, done, outcomes: undefined }
     const give = () => {

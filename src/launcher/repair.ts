@@ -78,8 +78,11 @@ function itemFor(difference: Difference, subject: Subject, state: TopicState): I
   return { key: Buffer.from(key).toString('base64'), version }
 }
 
+const newer = 'the target holds a newer version, or remembers a newer delete: refill the sink'
+
 function repaired(id: string, answer: Mended | undefined): Repaired {
   const { outcome = 'not answered', reason } = answer ?? {}
   if (outcome === 'applied' || outcome === 'coalesced') return { id, mended: true }
+  if (outcome === 'stale') return { id, mended: false, note: newer }
   return { id, mended: false, note: reason === undefined ? outcome : `${outcome}: ${reason}` }
 }

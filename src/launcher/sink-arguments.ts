@@ -54,11 +54,10 @@ function addDeed(
   { name, does }: { readonly name: 'replay' | 'skip'; readonly does: string },
 ): void {
   chosen(dlq.command(name).description(does))
-    .argument(
-      '[letters...]',
-      'their ids, or the beginnings of them; all that wait if none is given',
-    )
+    .argument('[letters...]', 'their ids, or the beginnings of them; or --sink, --code')
     .action(async (file: string, ids: string[], options: DlqOptions) => {
+      const isChosen = ids.length > 0 || options.sink !== undefined || options.code !== undefined
+      if (!isChosen) dlq.error('error: say which letters: by their ids, --sink or --code')
       const { dealWithLetters } = await import('./commands/dlq.ts')
       end(await dealWithLetters(file, name, { ...options, ids }))
     })

@@ -12,18 +12,29 @@ export interface FlowPlan {
   readonly topics: ReadonlyMap<string, Step>
 }
 
+export interface FlowOptions {
+  readonly emission: EmissionMode
+  readonly write: (topic: string, record: FlowRecord) => void
+}
+
+/** How tables tell their updates: each by itself, or the net effect of each commit. */
+export type EmissionMode = 'perRecord' | 'perCommit'
+
 /**
- * A topology at work record by record, as Kafka Streams emits: each input is worked off to its end,
- * and every step in between is told. All that it remembers is in the state.
+ * A topology at work record by record: each input is worked off to its end before the next. All
+ * that it remembers beyond a commit is in the state.
  */
 export class FlowGraph {
   readonly #inlets = new Map<string, Outlet<FlowRecord>>()
   readonly #stores = new Map<string, ReadableStore>()
   readonly #boundaries = new Boundaries()
+  readonly #flushes: (() => void)[] = []
+  readonly #isNet: boolean
   readonly #write: (topic: string, record: FlowRecord) => void
 
-  constructor(plan: FlowPlan, state: State, write: (topic: string, record: FlowRecord) => void) {
+  constructor(plan: FlowPlan, state: State, { write, emission }: FlowOptions) {
     this.#write = write
+    this.#isNet = emission === 'perCommit'
     const flows = new Map<Step, Flow>()
     const topics = new Map([...plan.topics].map(([topic, step]) => [step, topic]))
     const names = new Set<string>()
@@ -39,6 +50,14 @@ export class FlowGraph {
   process(topic: string, record: FlowRecord): void {
     this.#inlets.get(topic)?.forward(record)
     this.#boundaries.drain()
+  }
+
+  /** Tells what the records since the last commit have come to, if that is how it is told. */
+  endCommit(): void {
+    for (const flush of this.#flushes) {
+      flush()
+      this.#boundaries.drain()
+    }
   }
 
   store(name: string): ReadableStore | undefined {
@@ -63,6 +82,8 @@ export class FlowGraph {
         if (step.store !== undefined) this.#stores.set(step.store, store)
       },
       boundary: (deliver) => this.#boundaries.add(deliver),
+      isNet: this.#isNet,
+      atCommit: (flush) => this.#flushes.push(flush),
       write: (topic, record) => this.#write(topic, record),
     }
   }

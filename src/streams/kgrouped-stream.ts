@@ -24,7 +24,7 @@ export interface WindowedBy {
   readonly retentionMs?: number
 }
 
-/** A stream by its keys. Records with a null key are left out, and without windows null values too. */
+/** A stream by its keys. Null keys are left out, and without windows null values too. */
 export class KGroupedStream<V, K> {
   readonly step: Step
 

@@ -3,6 +3,7 @@ import { deriveStep } from './derive-step.ts'
 import { tableOf } from './flow/kinds.ts'
 import { aggregateTable, type Regroup } from './flow/table-group.ts'
 import { type UserCode, userCode } from './flow/user-code.ts'
+import { type GroupFunctions, GroupTable } from './group-table.ts'
 import { KTable, type Stored } from './ktable.ts'
 import type { Step } from './step.ts'
 
@@ -51,6 +52,10 @@ export class KGroupedTable<V, K> {
     return new KTable(
       deriveStep(this.#step, {
         ...{ kind: `groupBy.${kind}`, store, told: [regroup, init, add, subtract] },
+        open: ([parent], { place, ordered }) => {
+          const functions = { regroup, init, add, subtract } as unknown as GroupFunctions
+          return new GroupTable(parent!, functions, ordered, place)
+        },
         flow: ([parent], context) => {
           const { place } = context
           const call = (code: UserCode) => userCode<readonly Json[], Json>(code, place)

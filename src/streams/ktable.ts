@@ -124,7 +124,7 @@ export class KTable<V, K = Json> {
 
   /** The table's updates as a stream; a delete is a null value. */
   toStream(): KStream<V | null, K> {
-    const flow: Step['flow'] = ([parent]) => streamOfTable(tableOf(parent))
+    const flow: Step['flow'] = ([parent], context) => streamOfTable(tableOf(parent), context)
     return new KStream(deriveStep(this.step, { kind: 'toStream', flow }))
   }
 

@@ -1,6 +1,7 @@
 import type { Flow, FlowContext } from './flow/flow.ts'
 import type { Node } from './node.ts'
 import type { PairSpace } from './space.ts'
+import type { OrderedSpace } from './stores/ordered-space.ts'
 import type { Place } from './user-function.ts'
 
 /** One table or stream of a topology before it runs: how to make it of its parents. */
@@ -24,4 +25,6 @@ export interface StepContext {
   readonly place: Place
   /** The step's own index, kept between commits. */
   readonly pairs: () => PairSpace
+  /** State of its own; `part` tells several apart. */
+  readonly ordered: (part: string) => OrderedSpace
 }

@@ -24,7 +24,7 @@ export interface TopologyDefinition {
   readonly build: (scope: StreamScope) => void
 }
 
-/** `export const totals = defineTopology(({ stream }) => { stream<Order>('orders')….to('totals') })` */
+/** `defineTopology(({ stream }) => { stream<Order>('orders').filter(isPaid).to('paid') })` */
 export function defineTopology(build: (scope: StreamScope) => void): TopologyDefinition {
   return { build }
 }

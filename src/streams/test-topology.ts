@@ -1,6 +1,6 @@
 import type { Json } from '../core/json.ts'
 import type { FlowRecord, ReadableStore } from './flow/flow.ts'
-import { FlowGraph } from './flow-graph.ts'
+import { type EmissionMode, FlowGraph } from './flow-graph.ts'
 import { MemoryStore } from './memory-store.ts'
 import { State } from './state.ts'
 import { StreamTopology, type TopologyDefinition } from './stream-topology.ts'
@@ -17,29 +17,52 @@ export interface TestInput {
   readonly timestamp?: number
 }
 
+export interface TestOptions {
+  /** `perRecord`: as Kafka Streams without caches. Otherwise tables tell a commit's net effect. */
+  readonly emission?: EmissionMode
+}
+
 /**
  * A topology in a test: no log, no clock. Each input is worked off to its end before `pipe`
  * returns, and what came out waits to be read.
  */
 export class TestTopology {
-  readonly #graph: FlowGraph
-  readonly #topics: ReadonlySet<string>
+  readonly #plan: StreamTopology
+  readonly #store = new MemoryStore()
+  #graph: FlowGraph
+  /** Those that it reads. */
+  readonly topics: ReadonlySet<string>
   readonly #outputs: TestRecord[] = []
+  readonly #emission: EmissionMode
   #now = 0
 
-  constructor(definition: TopologyDefinition) {
-    const plan = new StreamTopology('test', definition)
-    const state = new State(new MemoryStore())
-    this.#topics = new Set(plan.topics.keys())
-    this.#graph = new FlowGraph(plan, state, (topic, { key, value, timestamp }) => {
-      this.#outputs.push({ topic, key, value, timestamp })
-    })
+  constructor(definition: TopologyDefinition, { emission = 'perCommit' }: TestOptions) {
+    this.#emission = emission
+    this.#plan = new StreamTopology('test', definition)
+    this.topics = new Set(this.#plan.topics.keys())
+    this.#graph = this.#open()
   }
 
-  /** Puts a record into a topic that the topology reads. */
-  pipe(topic: string, { key = null, value, timestamp = this.#now }: TestInput): void {
-    if (!this.#topics.has(topic)) {
-      const topics = [...this.#topics].join(', ')
+  /** Starts anew on the state that is stored, as a process does after a crash. */
+  restart(): void {
+    this.#graph = this.#open()
+  }
+
+  /** Puts a record into a topic that the topology reads, as a commit of its own. */
+  pipe(topic: string, input: TestInput): void {
+    this.commit([{ topic, ...input }])
+  }
+
+  /** Puts several records in that were committed together. */
+  commit(inputs: readonly (TestInput & { readonly topic: string })[]): void {
+    for (const input of inputs) this.#process(input)
+    this.#graph.endCommit()
+    this.#store.commit()
+  }
+
+  #process({ topic, key = null, value, timestamp = this.#now }: TestInput & { topic: string }) {
+    if (!this.topics.has(topic)) {
+      const topics = [...this.topics].join(', ')
       throw new Error(`The topology does not read ${topic}; it reads: ${topics}.`)
     }
     this.#now = Math.max(this.#now, timestamp)
@@ -60,6 +83,14 @@ export class TestTopology {
     return taken
   }
 
+  #open(): FlowGraph {
+    const state = new State(this.#store)
+    const write = (topic: string, { key, value, timestamp }: FlowRecord) => {
+      this.#outputs.push({ topic, key, value, timestamp })
+    }
+    return new FlowGraph(this.#plan, state, { write, emission: this.#emission })
+  }
+
   /** A store by the name that the topology gave it. */
   store(name: string): ReadableStore {
     const store = this.#graph.store(name)
@@ -69,6 +100,9 @@ export class TestTopology {
 }
 
 /** Puts a topology to work in memory. */
-export function testTopology(definition: TopologyDefinition): TestTopology {
-  return new TestTopology(definition)
+export function testTopology(
+  definition: TopologyDefinition,
+  options: TestOptions = {},
+): TestTopology {
+  return new TestTopology(definition, options)
 }

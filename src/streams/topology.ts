@@ -164,7 +164,11 @@ function openStep(plan: StepPlan, nodes: ReadonlyMap<Step, Node>, state: State):
   const { step, view, stateName } = plan
   const place = { view, topic: rootTopic(step), step: step.name }
   const parents = step.parents.map((parent) => nodes.get(parent)!)
-  return step.open(parents, { place, pairs: () => state.pairs(stateName) })
+  return step.open(parents, {
+    place,
+    pairs: () => state.pairs(stateName),
+    ordered: (part) => state.ordered(`${stateName}/${part}`),
+  })
 }
 
 /** `<pipeline>.<view>`; a view that only completes a table, whose name has a dot, is internal. */

@@ -1,6 +1,6 @@
 import { MillraceError } from '../core/errors.ts'
 
-/** A fixed length of time, from `start` on, `end` excluded. Tumbling windows advance by their size. */
+/** A fixed length of time, `end` excluded. Tumbling windows advance by their size. */
 export interface TimeWindows {
   readonly type: 'time'
   readonly sizeMs: number

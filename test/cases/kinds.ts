@@ -1,9 +1,15 @@
 import type { Kind } from './kind.ts'
 import { postgresSource } from './postgres-source/kind.ts'
-import { streamsDifferential } from './streams-differential/kind.ts'
+import { streams } from './streams/kind.ts'
+import { streamsDifferential, streamsDifferentialNet } from './streams-differential/kind.ts'
 
 /** Every kind of case file that can be run. */
-export const kinds: readonly Kind[] = [postgresSource, streamsDifferential]
+export const kinds: readonly Kind[] = [
+  postgresSource,
+  streams,
+  streamsDifferential,
+  streamsDifferentialNet,
+]
 
 /** Throws with the list of what there is. */
 export function findKind(name: string): Kind {

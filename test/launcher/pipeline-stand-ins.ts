@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { elasticsearch } from '../../sinks/elasticsearch/index.ts'
+import { redis } from '../../sinks/redis/index.ts'
 import { sqlite } from '../../sinks/sqlite/index.ts'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { ConnectorPlugin, SinkPlugin } from '../../src/core/plugin.ts'
@@ -110,4 +112,7 @@ const memory: SinkPlugin<unknown> = {
   },
 }
 
-export const pipelineStandIns: Registry = { connectors: [counter], sinks: [memory, sqlite] }
+export const pipelineStandIns: Registry = {
+  connectors: [counter],
+  sinks: [memory, sqlite, redis, elasticsearch],
+}

@@ -75,5 +75,12 @@ export interface FlowContext {
    * is delivered after everything that came before it has been worked off.
    */
   boundary<T extends { readonly timestamp: number }>(deliver: (item: T) => void): (item: T) => void
+  /**
+   * Whether a table's updates are told as a commit's net effect: once per key, if it changed. The
+   * alternative is every step, as Kafka Streams tells them without caches.
+   */
+  readonly isNet: boolean
+  /** Calls this when the commit's records have been worked off. */
+  atCommit(flush: () => void): void
   write(topic: string, record: FlowRecord): void
 }

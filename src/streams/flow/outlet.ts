@@ -1,4 +1,4 @@
-/** Hands what comes out of an operator to those below it, in the order in which they were defined. */
+/** Hands what comes out of an operator to those below it, in the order of their definition. */
 export class Outlet<T> {
   readonly #listeners: ((item: T) => void)[] = []
 

@@ -33,7 +33,7 @@ export function joinStreams(
 
 type SideName = 'left' | 'right'
 
-/** One input: its records for as long as others may join them, in the order of time, then arrival. */
+/** One input: its records for as long as others may join them, by time, then arrival. */
 interface Side {
   readonly records: OrderedSpace
   readonly byTime: OrderedSpace

@@ -10,7 +10,7 @@ export interface Version extends Stamped {
   readonly validTo: number | null
 }
 
-/** What became of a write: `'rejected'`, or when a later version ends it (`null`: it is the latest). */
+/** What became of a write: when a later version ends it (`null`: it is the latest). */
 export type PutResult = number | null | 'rejected'
 
 /**
@@ -55,11 +55,13 @@ export class VersionedStore {
   versions(key: Json, from: number, to: number): readonly Version[] {
     const keyText = encodeKey(key)
     const oldest = this.#time.now - this.historyMs
-    const held = [...this.#olderOf(keyText)].filter(({ validTo }) => validTo! > oldest)
+    const held = to < oldest ? [] : [...this.#olderOf(keyText)]
     const latest = this.#latestOf(keyText)
     if (latest !== null) held.push({ ...latest, validTo: null })
     return held.filter(({ value, timestamp, validTo }) => {
-      return value !== null && timestamp <= to && (validTo === null || validTo > from)
+      return (
+        value !== null && timestamp <= to && (validTo === null || validTo > Math.max(from, oldest))
+      )
     })
   }
 

@@ -27,15 +27,15 @@ function ofStream(kind: Kind, group: KGroupedStream<Json, Json>, fields: Fields)
   if (kind === 'count') return group.count(stored)
   const add = adder('add', fields)
   if (kind === 'reduce') return group.reduce(add, stored) as AnyTable
-  return group.aggregate({ init: initial(fields), add, ...stored })
+  return group.aggregate({ init: initial(fields), add, ...stored }) as AnyTable
 }
 
 function ofTable(kind: Kind, group: KGroupedTable<Json, Json>, fields: Fields): AnyTable {
   const stored = fields.stored()
   if (kind === 'count') return group.count(stored)
   const [add, subtract] = [adder('add', fields), adder('sub', fields)]
-  if (kind === 'reduce') return group.reduce(add, subtract, stored)
-  return group.aggregate({ init: initial(fields), add, subtract, ...stored })
+  if (kind === 'reduce') return group.reduce(add, subtract, stored) as AnyTable
+  return group.aggregate({ init: initial(fields), add, subtract, ...stored }) as AnyTable
 }
 
 function ofWindows(kind: Kind, windowed: WindowedStream<Json, Json>, fields: Fields) {

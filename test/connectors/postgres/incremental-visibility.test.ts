@@ -34,9 +34,12 @@ test('a commit that is streamed before anybody sees it is not undone by a snapsh
   await follower.until('"n":1')
   await query(`INSERT INTO signals VALUES ('1', 'execute-snapshot',
     '{"data-collections": ["public.items"]}')`)
+  // This one is another life: it can see only that the commit waits.
+  const waiting = follower.until('still waiting')
+  while (!follower.said.some((line) => line.includes('begins'))) await sleep(10)
+  await sleep(500)
   await query("INSERT INTO marks (note) VALUES ('still waiting')")
-  // This one is another life: it knows of the commit by its position only.
-  await follower.until('still waiting')
+  await waiting
   t.strictSame(reads(follower), [])
   t.equal((await query<{ n: number }>('SELECT n FROM items WHERE id = 5'))[0]!.n, 0)
 

@@ -50,13 +50,17 @@ for (const seed of seeds) {
     const writing = [1, 2, 3].map((i) =>
       writeItems(database, { seed: seed * 10 + i, rows, signal: stop.signal }),
     )
-    await database.query(`INSERT INTO signals VALUES ('1', 'execute-snapshot',
-      '{"type": "incremental", "data-collections": ["public.items"]}')`)
+    // A slow SELECT, so that much changes between a chunk's snapshot and its watermark.
+    const slowly = { 'data-collection': 'public.items', filter: 'pg_sleep(0.002) IS NOT NULL' }
+    const data = { 'data-collections': ['public.items'], 'additional-conditions': [slowly] }
+    await database.query("INSERT INTO signals VALUES ('1', 'execute-snapshot', $1)", [
+      JSON.stringify(data),
+    ])
     await follower.follow(({ kept }) => kept.incremental !== undefined, 30)
     await follower.follow(({ kept }) => kept.incremental === undefined, 30)
     stop.abort()
-    await Promise.all(writing)
-    t.comment(`${follower.lives} kills, ${follower.fold.reads} rows read`)
+    const commits = (await Promise.all(writing)).reduce((sum, one) => sum + one, 0)
+    t.comment(`${commits} commits, ${follower.lives} kills, ${follower.fold.reads} rows read`)
     t.ok(follower.fold.reads > 0)
     await settle(t, database, follower)
   })
@@ -77,8 +81,10 @@ for (const seed of seeds) {
       30,
     )
     stop.abort()
-    await Promise.all(writing)
-    t.comment(`${follower.lives} kills, ${early} and ${follower.fold.reads - early} rows read`)
+    const commits = (await Promise.all(writing)).reduce((sum, one) => sum + one, 0)
+    t.comment(
+      `${commits} commits, ${follower.lives} kills, ${early} and ${follower.fold.reads - early} rows read`,
+    )
     t.ok(follower.said.every((line) => !line.includes('slot') || line.includes('created')))
     await settle(t, database, follower)
   })

@@ -23,7 +23,7 @@ test('faults: one line each that editors can follow, and exit code 2', async (t)
     output(),
     /^p\.yaml:3:62: connectors\.shop\.tabels: is not an option; did you mean tables\?$/m,
   )
-  t.match(output(), /\n2 faults\n$/)
+  t.match(output(), /\n1 fault\n$/)
 })
 
 test('--json prints the faults for programs', async (t) => {
