@@ -141,7 +141,7 @@ export class TargetIndex {
   }
 }
 
-/** The name of an index when no option gives one: the topic without its pipeline, in characters that the name of an index may have. */
+/** The index when no option names one: the topic without its pipeline, in allowed characters. */
 export function indexOf({ pipeline, topic }: SinkContext): string {
   const prefix = `${pipeline}.`
   const view = topic.startsWith(prefix) ? topic.slice(prefix.length) : topic

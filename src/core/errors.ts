@@ -63,10 +63,6 @@ export const errors = {
     hint: 'The connector points at another server than before. Correct the URL, or give the connector a new name.',
   },
   TABLE_MISSING: { kind: 'fatal', hint: 'Create the table, or take it out of the configuration.' },
-  TABLE_ADDED: {
-    kind: 'fatal',
-    hint: 'Take the table out of the configuration, or remove the data directory to take a new snapshot of all.',
-  },
   TOPIC_COLLISION: {
     kind: 'fatal',
     hint: 'Rename one of the tables, or read it with a connector of its own prefix.',

@@ -12,7 +12,7 @@ interface Errand {
 /**
  * Writes records through a sink while its pump runs: replayed letters, repairs. They go the way of
  * all records, as batches of their own between those of the source, with the position of the batch
- * before. So whatever the pump promises holds for them, and no second owner of the target is needed.
+ * before. So whatever the pump promises holds for them, and no second owner of a target is needed.
  */
 export class Errands {
   readonly #queue: Errand[] = []

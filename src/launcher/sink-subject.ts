@@ -11,7 +11,7 @@ import type { Registry } from './registry.ts'
 import { holdsLog } from './tap.ts'
 import { loadViews } from './views.ts'
 
-/** A sink as a command looks at it from outside: the topic that it reads, and what it has written. */
+/** A sink as commands see it from outside: the topic that it reads, and what it has written. */
 export interface Subject {
   /** The part's name: that of the sink, or `<sink>/<topic>`. */
   readonly name: string

@@ -204,7 +204,7 @@ class Comparison {
   }
 }
 
-/** So many of the items, each as likely as any other. */
+/** So many of the items, chosen evenly. */
 function pick<T>(items: readonly T[], size: number): readonly T[] {
   const picked = [...items]
   for (let i = 0; i < Math.min(size, picked.length); i++) {

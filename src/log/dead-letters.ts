@@ -12,9 +12,10 @@ import {
 } from './letter.ts'
 
 /**
- * Refused records, appended to `<topic>.dlq` with their original bytes, and what became of them. A
- * letter is known by sink, topic, partition and offset: one that is there already is not kept twice,
- * however often a crash or a refill makes the sink refuse it again; its attempts are counted.
+ * Refused records, appended to `<topic>.dlq` with their original bytes, and what became of them.
+ *
+ * A letter is known by sink, topic, partition and offset: one that is there already is not kept
+ * twice, however often a crash or a refill makes the sink refuse it; its attempts are counted.
  */
 export class DeadLetterStore {
   readonly #log: EmbeddedLog

@@ -1,7 +1,7 @@
 /*
  * What is known of a dead letter beside its record, which lies in `<topic>.dlq`:
  *
- *   ["<sink>","<topic>",<partition>,"<offset>"] → {"at":…,"sequence":…,"version":…,"key":…,"code":…,…}
+ *   ["<sink>","<topic>",<partition>,"<offset>"] → {"at":…,"sequence":…,"version":…,"key":…,…}
  *
  * `at` is the sequence under which the record lies in the dead-letter topic, `sequence` the one it
  * has in the topic that it was refused from.

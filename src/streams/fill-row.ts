@@ -3,8 +3,8 @@ import type { Schema } from '../core/schema.ts'
 import { textOf } from './key.ts'
 
 /**
- * Completes a row that came without its unchanged TOAST columns with their values in the row before
- * it. Columns stand in the schema's order, so that a completed row equals one that came whole.
+ * Completes a row that came without its unchanged TOAST columns, or with placeholders for them, with
+ * their values in the row before it. Columns stand in the schema's order, so that a completed row equals one that came whole.
  */
 export function fillRow(
   text: string,
@@ -16,7 +16,7 @@ export function fillRow(
   const old = members(previous)
   for (const name of unchanged) {
     const value = old.get(name)
-    if (value !== undefined && !columns.has(name)) columns.set(name, value)
+    if (value !== undefined) columns.set(name, value) // In place of a placeholder, too.
   }
   const parts: string[] = []
   for (const name of orderOf(columns, schema)) {

@@ -75,6 +75,7 @@ export class Table implements Node {
     if (now !== null && record.version < now.version) return 'stale'
     const isDelete = envelope === null || envelope.op === 'd'
     const row = isDelete ? null : this.#row(record, envelope.after, now)
+    if (row === undefined) return 'filtered'
     if (row === null && now !== null) this.#keepMoved(record, key, now)
     this.#delta.set(key, new TableChange(change === undefined ? now : change.old, row))
     return 'applied'
@@ -142,21 +143,23 @@ export class Table implements Node {
     return bytes === undefined ? null : this.#codec.decode(bytes)
   }
 
-  #row(record: LogRecord, after: Uint8Array | null, now: StoredRow | null): StoredRow {
+  /**
+   * `undefined`: the row has holes that nothing before it fills. While a table's first snapshot runs, a
+   * change may come before the row itself; it is withheld, as the row will come whole.
+   */
+  #row(record: LogRecord, after: Uint8Array | null, now: StoredRow | null): StoredRow | undefined {
     if (after === null) throw new SyntaxError(`a change in ${this.topic} has no "after"`)
     const holes = record.headers?.[unchangedHeader]
     const text = holes ? this.#fill(record, textOf(after), now) : textOf(after)
+    if (text === undefined) return undefined
     // The state's own copy of the schema, so that equal schemas are one object.
     const schema = this.#state.schema(this.#state.schemaId(record.schema))
     return new StoredRow(record.version, schema, text)
   }
 
-  #fill(record: LogRecord, text: string, now: StoredRow | null): string {
+  #fill(record: LogRecord, text: string, now: StoredRow | null): string | undefined {
     const previous = this.#rowUnderOldKey(record) ?? now
-    const key = record.key && textOf(record.key)
-    if (previous === null) {
-      throw new Error(`${this.topic}: the row at ${key} lacks columns, and nothing came before it`)
-    }
+    if (previous === null) return undefined
     const unchanged = JSON.parse(record.headers![unchangedHeader]!) as string[]
     return fillRow(text, previous.text, unchanged, record.schema)
   }

@@ -124,3 +124,21 @@ test('a record that is no change is refused, and the others go on', async (t) =>
   t.match(outcomes, [{ code: 'not_a_change' }, 'applied'])
   t.same(run.documents('v'), { '{"id":2}': { id: 2, n: 2 } })
 })
+
+test('a change with holes that nothing fills is withheld until its row comes whole', async (t) => {
+  const run = new ViewRun(rows)
+  t.same(told(await run.commit(without(update('rows', { id: 1, n: 2 }), 'text'))), [])
+  const whole = { id: 1, n: 2, text: 'long' }
+  const read = { topic: 'rows', op: 'r', key: { id: 1 }, row: whole } as const
+  t.same(told(await run.commit(read)), [`c {"id":1} ${JSON.stringify(whole)}`])
+})
+
+test('a placeholder never reaches a document', async (t) => {
+  const run = new ViewRun(rows)
+  await run.commit(insert('rows', { id: 1, n: 1, text: 'long' }))
+  const change = without(
+    update('rows', { id: 1, n: 2, text: '__debezium_unavailable_value' }),
+    'text',
+  )
+  t.same(told(await run.commit(change)), ['u {"id":1} {"id":1,"n":2,"text":"long"}'])
+})
