@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
+import type { CommitBatches } from './commit-batches.ts'
 import { ChangeDecoder, type DecodingOptions } from './decoder.ts'
 import type { OpenRecord, Origin } from './envelope-writer.ts'
 import type { Heartbeat } from './heartbeat.ts'
@@ -70,6 +71,7 @@ class Reader {
   readonly #streaming: Streaming
   readonly #messages: MessageStream
   readonly #decoder: ChangeDecoder
+  readonly #batches: CommitBatches
   readonly #alive: NodeJS.Timeout
   #sent: Lsn = 0n
   #sentAt = 0
@@ -91,6 +93,7 @@ class Reader {
       ...{ origin, position, relations: relations.known, batchBytes, options: decoding },
       observer: streaming.incremental,
     })
+    this.#batches = this.#decoder.batches
     this.#messages = new MessageStream(client)
     const slot = quoteName(position.slot)
     const names = quoteLiteral(quoteName(publication))
@@ -106,7 +109,7 @@ class Reader {
   /** Decodes what has arrived, up to a full batch. */
   async decode(): Promise<void> {
     const messages = this.#messages
-    while (!this.#decoder.isFull && !this.#isDue && messages.next()) {
+    while (!this.#batches.isFull && !this.#isDue && messages.next()) {
       const { type, bytes, start } = messages
       if (type === copyData) {
         if (bytes[start] === xLogData) {
@@ -120,25 +123,25 @@ class Reader {
 
   take(): Batch<OpenRecord> | undefined {
     const { incremental } = this.#streaming
-    if (incremental.isActive || this.#decoder.position.incremental !== undefined) {
-      this.#decoder.amend(incremental.kept)
+    if (incremental.isActive || this.#batches.position.incremental !== undefined) {
+      this.#batches.amend(incremental.kept)
     }
-    return this.#decoder.take() ?? this.#enter() ?? this.#beat() ?? this.#idle()
+    return this.#batches.take() ?? this.#enter() ?? this.#beat() ?? this.#idle()
   }
 
   /** A chunk of a snapshot has come to its place, which is between two commits. */
   get #isDue(): boolean {
-    return this.#streaming.incremental.isDue && this.#decoder.isBetweenCommits
+    return this.#streaming.incremental.isDue && this.#batches.commit === undefined
   }
 
   #enter(): Batch<OpenRecord> | undefined {
     if (!this.#isDue) return undefined
     const { incremental } = this.#streaming
-    const entry = incremental.next(this.#decoder.position.lastVersion)
+    const entry = incremental.next(this.#batches.position.lastVersion)
     if (entry === undefined) return undefined
     const { records, lastVersion } = entry
-    this.#decoder.amend({ ...incremental.kept, lastVersion })
-    return { records, position: encodePosition(this.#decoder.position), complete: true }
+    this.#batches.amend({ ...incremental.kept, lastVersion })
+    return { records, position: encodePosition(this.#batches.position), complete: true }
   }
 
   /** Waits for more. A connection that broke without a word shows only by its silence. */
@@ -169,19 +172,19 @@ class Reader {
   /** A record of our own, between two commits. */
   #beat(): Batch<OpenRecord> | undefined {
     const { heartbeat } = this.#streaming
-    if (!this.#decoder.isIdle || !heartbeat?.takeDue()) return undefined
-    return this.#decoder.add((version) => heartbeat.record(version))
+    if (!this.#batches.isIdle || !heartbeat?.takeDue()) return undefined
+    return this.#batches.add((version) => heartbeat.record(version))
   }
 
   /** On an idle database nothing else would move the slot, and WAL would pile up. */
   #idle(): Batch<OpenRecord> | undefined {
-    if (!this.#decoder.isIdle) return undefined
-    const ahead = this.#walEnd - acknowledged(this.#decoder.position)
+    if (!this.#batches.isIdle) return undefined
+    const ahead = this.#walEnd - acknowledged(this.#batches.position)
     const due = this.#isAsked || Date.now() - this.#idleAt >= idleMs || ahead >= idleBytes
     if (ahead <= 0n || !due) return undefined
     this.#idleAt = Date.now()
     this.#isAsked = false
-    return this.#decoder.idle(this.#walEnd)
+    return this.#batches.idle(this.#walEnd)
   }
 
   #control(type: number): void {

@@ -58,12 +58,21 @@ export interface SinkPart extends Reading {
  */
 export async function run(parts: Parts, signal: AbortSignal): Promise<void> {
   const { log, connectors, views, sinks } = parts
-  await Promise.all([
-    ...connectors.map((part) => alone(part, connect(parts, part, signal))),
-    ...(views === undefined ? [] : [alone(views, view(parts, views, signal))]),
-    ...sinks.map((part) => alone(part, deliver(log, part, signal))),
-  ])
+  const broken = new AbortController()
+  const either = AbortSignal.any([signal, broken.signal])
+  try {
+    await Promise.all([
+      ...connectors.map((part) => alone(part, connect(parts, part, either))),
+      ...(views === undefined ? [] : [alone(views, view(parts, views, either))]),
+      ...sinks.map((part) => alone(part, deliver(log, part, either))),
+    ])
+  } finally {
+    broken.abort() // After a bug the others still run.
+  }
 }
+
+/** How soon a target that was flushed or deleted is noticed while nothing is written. */
+const idleMs = 10_000
 
 /** How soon a target that was flushed or deleted is noticed while nothing is written. */
 const idleMs = 10_000

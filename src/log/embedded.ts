@@ -100,8 +100,8 @@ export class EmbeddedLog implements Log, Readable {
 
   /**
    * Makes what `stage` puts durable in one transaction, then shows it to readers. `append` takes
-   * records along; what it says of `complete` decides whether the last commit stays open. It returns
-   * the sequence of the last record's commit.
+   * records along; what it says of `complete` decides whether the last commit stays open. It
+   * returns the sequence of the last record's commit.
    */
   async commit(
     writer: string,

@@ -43,7 +43,7 @@ async function connector(): Promise<() => Promise<number>> {
       ...{ origin, position, relations: relations.known, options: options.decoding },
     })
     let records = 0
-    const take = () => (records += decoder.take()?.records.length ?? 0)
+    const take = () => (records += decoder.batches.take()?.records.length ?? 0)
     let at = 0
     for (let end = messageEnd(wal, at); end !== undefined; end = messageEnd(wal, at)) {
       const lsn = wal.readUInt32BE(at + 6) * 2 ** 32 + wal.readUInt32BE(at + 10)
@@ -51,7 +51,7 @@ async function connector(): Promise<() => Promise<number>> {
       if (relation !== undefined && !relations.known.has(relation.oid)) {
         await relations.meet(relation)
       }
-      if (decoder.isFull) take()
+      if (decoder.batches.isFull) take()
       at = end
     }
     take()

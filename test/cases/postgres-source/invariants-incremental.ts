@@ -7,7 +7,7 @@ export const invariantsOfIncremental: readonly Invariant[] = [
   {
     grammar:
       /^topic (\S+) gets op r for every (\w+) (\d+)\.\.(\d+) with (\w+) = \2-(\d+), each at least once, source\.snapshot = incremental$/,
-    check({ all }, topic = '', key = '', first, last, column = '', less) {
+    check({ all }, ...[topic = '', key = '', first, last, column = '', less]) {
       const read = all.filter((delivery) => delivery.topic === topic && delivery.op === 'r')
       const marked = read.every(
         ({ source }) => isObject(source) && source.snapshot === 'incremental',

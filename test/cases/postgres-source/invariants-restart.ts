@@ -12,7 +12,7 @@ const slotMs = 3_000
 export const invariantsOfRestart: readonly Invariant[] = [
   {
     grammar: /^(first|second) run delivers (\w+) (\d+)\.\.(\d+)(?: \(\d+ records\) in order)?$/,
-    check({ play }, which, column = '', first, last) {
+    check({ play }, ...[which, column = '', first, last]) {
       const run = play.runs[which === 'first' ? 0 : 1]
       if (run === undefined) return 'there was no such run'
       const from = Number(first)

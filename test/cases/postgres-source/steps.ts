@@ -49,7 +49,7 @@ const readings: readonly Reading[] = [
   {
     grammar:
       /^-- while chunks are read: (UPDATE .* WHERE (\w+) > (\d+) AND \2 <= (\d+)) \(in batches of (\d+)\)$/,
-    steps: (update, column, from, to, size) =>
+    steps: (update, column, ...[from, to, size]) =>
       batches(Number(from), Number(to), Number(size)).map(([low, high]) =>
         sql(update.replace(/ WHERE .*$/, ` WHERE ${column} > ${low} AND ${column} <= ${high}`)),
       ),
