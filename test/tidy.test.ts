@@ -152,7 +152,9 @@ t.test('the table of errors is compared both ways', async (t) => {
   ])
 })
 
-/** What git knows or would take; in an unpacked archive everything that is not made or installed. */
+/**
+ * What git knows or would take; in an unpacked archive everything that is not made or installed.
+ */
 function versioned(): readonly string[] {
   const isText = (path: string) => !/\.(png|gif|jpg|ico|woff2?|gz|db)$/.test(path)
   const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true

@@ -22,8 +22,8 @@ export interface Condition {
 }
 
 /**
- * The condition of a range. Rows are compared as rows, each column in its own type and collation, so
- * that the order is that of the key's index. Without a key a range is one of places, `(page,0)`.
+ * The condition of a range. Rows are compared as rows, each column in its own type and collation,
+ * so that the order is that of the key's index. Without a key a range is one of places, `(page,0)`.
  */
 export function conditionOf(range: ChunkRange, key: PagingKey): Condition {
   const columns = key.length === 0 ? [{ name: '', type: 'tid' }] : key

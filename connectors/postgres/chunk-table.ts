@@ -55,8 +55,8 @@ export async function describeChunks(
 }
 
 /**
- * Reads a range: the columns in the order of the relation's slots, and behind them those of the key.
- * With `limit`, in the order of the key.
+ * Reads a range: the columns in the order of the relation's slots, and behind them those of the
+ * key. With `limit`, in the order of the key.
  */
 export function selectChunk(
   { columns, key, from, filter }: ChunkTable,

@@ -149,7 +149,9 @@ function count(counts: Map<string, number>, row: string, by: number): void {
   counts.set(row, (counts.get(row) ?? 0) + by)
 }
 
-/** The envelope `read`, with the row of `change` in it, whose missing columns are those of `read`. */
+/**
+ * The envelope `read`, with the row of `change` in it, whose missing columns are those of `read`.
+ */
 export function complete(read: Buffer, change: Buffer, missing: readonly string[]): Buffer {
   const old = readEnvelope(read).after!
   const older = columnsOf(old)

@@ -1,6 +1,6 @@
 /*
- * Which transactions a snapshot sees. `pg_current_snapshot()` prints `xmin:xmax:xip,xip,…` in 64-bit
- * transaction ids; BEGIN names only the lower 32 bits of one.
+ * Which transactions a snapshot sees. `pg_current_snapshot()` prints `xmin:xmax:xip,xip,…` in
+ * 64-bit transaction ids; BEGIN names only the lower 32 bits of one.
  */
 
 export interface Visibility {
@@ -26,7 +26,9 @@ export function sees({ xmin, xmax, running }: Visibility, xid: bigint): boolean 
 const half = 1n << 31n
 const epoch = 1n << 32n
 
-/** The 64-bit id that is nearest to `near`: ids that matter together lie within 2^31 of each other. */
+/**
+ * The 64-bit id that is nearest to `near`: ids that matter together lie within 2^31 of each other.
+ */
 export function widen(xid: number, near: bigint): bigint {
   const candidate = near - (near % epoch) + BigInt(xid)
   if (candidate > near + half) return candidate >= epoch ? candidate - epoch : candidate

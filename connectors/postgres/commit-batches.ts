@@ -34,9 +34,9 @@ export function isPast({ skip }: OpenCommit): boolean {
 }
 
 /**
- * Cuts records into batches at commits, and keeps the position. Each topic's last record of a commit
- * must bear the end mark, and only COMMIT tells which it was: of a commit that goes out in parts, that
- * record of every topic waits for the next part.
+ * Cuts records into batches at commits, and keeps the position. Each topic's last record of a
+ * commit must bear the end mark, and only COMMIT tells which it was: of a commit that goes out in
+ * parts, that record of every topic waits for the next part.
  */
 export class CommitBatches {
   /** Counts the changes of the commit under way, as the server sends them. */

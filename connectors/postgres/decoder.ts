@@ -62,7 +62,9 @@ interface Emission extends ChangeImage {
   readonly headers?: Record<string, string> | undefined
 }
 
-/** Turns WAL messages into the records of topics; how they are cut into batches is not decided here. */
+/**
+ * Turns WAL messages into the records of topics; how they are cut into batches is not decided here.
+ */
 export class ChangeDecoder {
   readonly #writer: EnvelopeWriter
   readonly #relations: ReadonlyMap<number, Relation>
@@ -87,7 +89,9 @@ export class ChangeDecoder {
     return this.#batches
   }
 
-  /** Handles one message. A Relation message is returned: it must be defined before the next one. */
+  /**
+   * Handles one message. A Relation message is returned: it must be defined before the next one.
+   */
   handle(bytes: Buffer, at: number, lsn: number): RelationMessage | undefined {
     switch (bytes[at]) {
       case letter.insert:

@@ -72,9 +72,9 @@ export class ChunkReader {
   }
 
   /**
-   * Reads a chunk in a snapshot of its own. The lock comes first, so that no rewrite can come between
-   * the snapshot and the watermark; the watermark last, so that when the stream has come to it, all
-   * that the chunk saw has been streamed. Returns whether the chunk is now waiting for it.
+   * Reads a chunk in a snapshot of its own. The lock comes first, so that no rewrite can come
+   * between the snapshot and the watermark; the watermark last, so that when the stream has come to
+   * it, all that the chunk saw has been streamed. Returns whether the chunk is now waiting for it.
    */
   async read(chunk: OpenChunk, window: ChunkWindow, signal: AbortSignal): Promise<boolean> {
     const connection = await this.#connect(signal)
@@ -176,7 +176,9 @@ function isWhole(range: ChunkRange): boolean {
   return !('keys' in range) && range.after === null && range.until === null
 }
 
-/** The snapshot that the SELECT will have, and all that a change of the table's definition changes. */
+/**
+ * The snapshot that the SELECT will have, and all that a change of the table's definition changes.
+ */
 const enterSql = `
 SELECT pg_current_snapshot()::text, (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, (
   SELECT concat_ws(',', c.oid, c.relname, c.relreplident, string_agg(concat_ws(':',

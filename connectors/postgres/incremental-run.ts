@@ -74,7 +74,9 @@ export class LiveRun {
     return this.table?.key.map(({ name }) => name) ?? this.#key
   }
 
-  /** The next range to read. Rows to be looked up come last, when all that could have them is read. */
+  /**
+   * The next range to read. Rows to be looked up come last, when all that could have them is read.
+   */
   next(): ChunkRange | undefined {
     const range = this.#pending.shift()
     if (range !== undefined || this.open.size > 0 || this.#holes.size === 0) return range

@@ -50,8 +50,8 @@ export interface Entry {
 }
 
 /**
- * Reads tables while the stream goes on. Chunks are read beside the stream, each in a snapshot of its
- * own, and enter it at the place that their watermark has there.
+ * Reads tables while the stream goes on. Chunks are read beside the stream, each in a snapshot of
+ * its own, and enter it at the place that their watermark has there.
  */
 export class IncrementalSnapshot implements ChangeObserver {
   readonly mutedTopic: string | undefined

@@ -42,8 +42,8 @@ export function truncateTo(count: number, columns: string): Mask {
 }
 
 /**
- * A salted hash in hexadecimal digits, cut to the column's length. Version 1 hashes the value as Java
- * serialises it, as Debezium does under `column.mask.hash`; version 2 its UTF-8 bytes.
+ * A salted hash in hexadecimal digits, cut to the column's length. Version 1 hashes the value as
+ * Java serialises it, as Debezium does under `column.mask.hash`; version 2 its UTF-8 bytes.
  */
 export function hashWith({ columns, algorithm, salt, version }: HashOption): Mask {
   const name = algorithm.replace(/^(SHA)-(\d)/i, '$1$2').toLowerCase()

@@ -126,10 +126,16 @@ const shape = z.looseObject({
 
 /**
  * Options whose names hold a number or a salt: `column.mask.with.5.chars`,
- * `column.truncate.to.20.chars`, `column.mask.hash.SHA-256.with.salt.abc` and `column.mask.hash.v2.…`.
+ * `column.truncate.to.20.chars`, `column.mask.hash.SHA-256.with.salt.abc` and
+ * `column.mask.hash.v2.…`.
  */
-const maskName =
-  /^column\.(?:mask\.with\.(?<mask>\d+)\.chars|truncate\.to\.(?<cut>\d+)\.chars|mask\.hash\.(?<v2>v2\.)?(?<algorithm>[^.]+)\.with\.salt\.(?<salt>.+))$/
+const maskName = new RegExp(
+  [
+    String.raw`^column\.(?:mask\.with\.(?<mask>\d+)\.chars`,
+    String.raw`truncate\.to\.(?<cut>\d+)\.chars`,
+    String.raw`mask\.hash\.(?<v2>v2\.)?(?<algorithm>[^.]+)\.with\.salt\.(?<salt>.+))$`,
+  ].join('|'),
+)
 
 /** Options of the connector; where Debezium has the option, under its name. */
 export const postgresOptions = shape.superRefine((options, context) => {

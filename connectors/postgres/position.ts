@@ -11,14 +11,14 @@ import { formatLsn, type Lsn, parseLsn } from './lsn.ts'
  *   tables      what was snapshotted, as `schema.table`
  *   commit      LSN of the last commit of which records went out, as BEGIN names it
  *   ordinal     changes of that commit that went out, counted as the server sent them
- *   held        ordinals below `ordinal` that did not go out yet (each topic's last record waits for
+ * held ordinals below `ordinal` that did not go out yet (each topic's last record waits for
  *               COMMIT, to bear the end mark)
- *   commitEnd   end LSN of the last whole commit: what may be acknowledged. Above `commit`: that one
+ * commitEnd end LSN of the last whole commit: what may be acknowledged. Above `commit`: that one
  *               is whole. Not above: it is under way.
  *   lastVersion the last version given, which no later one may fall below
  *   idle        end of WAL at a moment when nothing was under way
  *   snapshot    while the tables are copied as of the slot's snapshot: `intent` before the slot is
- *               made, then `running`; `from` is the first version of this attempt, `again` tells that
+ * made, then `running`; `from` is the first version of this attempt, `again` tells that
  *               an earlier one wrote rows, `left` what is not copied yet of each table
  *   only        the snapshot is all that is wanted, and it is complete
  *   unread      tables of which no snapshot was complete yet: nothing of them is to be swept

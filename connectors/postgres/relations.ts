@@ -50,8 +50,8 @@ export class Relations {
   }
 
   /**
-   * Takes a description of a table. Its columns are those of the message; only the names of types and
-   * of the primary key, which no message carries, are looked up.
+   * Takes a description of a table. Its columns are those of the message; only the names of types
+   * and of the primary key, which no message carries, are looked up.
    */
   async define(message: RelationMessage): Promise<Relation> {
     const { prefix, keyColumns: configured } = this.#options

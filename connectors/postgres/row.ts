@@ -92,7 +92,9 @@ export function sameKey(bytes: Buffer, { key }: Relation, a: Slots, b: Slots): b
   return true
 }
 
-/** Whether an update left all columns of the row as they were, compared as the server wrote them. */
+/**
+ * Whether an update left all columns of the row as they were, compared as the server wrote them.
+ */
 export function sameRow(bytes: Buffer, { columns }: Relation, old: Slots, row: Slots): boolean {
   return columns.every(({ slot }) => {
     const start = row.starts[slot]!

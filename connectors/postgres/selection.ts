@@ -1,6 +1,7 @@
 /*
- * Which tables, columns and messages are wanted. Lists follow Debezium: regular expressions, separated
- * by commas, each of which must match the whole name `schema.table` or `schema.table.column`.
+ * Which tables, columns and messages are wanted. Lists follow Debezium: regular expressions,
+ * separated by commas, each of which must match the whole name `schema.table` or
+ * `schema.table.column`.
  */
 
 /** Says whether a name is wanted. */

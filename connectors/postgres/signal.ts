@@ -25,8 +25,8 @@ const execute = z.object({
 const stop = z.object({ 'data-collections': z.array(z.string()).optional() })
 
 /**
- * Reads a row of the signal table, Debezium's `type` and `data`. `undefined`: nothing for us. Throws
- * with a sentence where the signal is not understood.
+ * Reads a row of the signal table, Debezium's `type` and `data`. `undefined`: nothing for us.
+ * Throws with a sentence where the signal is not understood.
  */
 export function parseSignal(type: unknown, data: unknown): SnapshotCommand | undefined {
   switch (type) {

@@ -104,7 +104,9 @@ export async function unpublish(
   await sql.query(`ALTER PUBLICATION ${quoteName(publication)} DROP TABLE ${list}`)
 }
 
-/** Where the ids of transactions are, and which the stream may have shown before anybody saw them. */
+/**
+ * Where the ids of transactions are, and which the stream may have shown before anybody saw them.
+ */
 export async function readHorizon(sql: Client) {
   const { rows } = await sql.query(
     `SELECT pg_current_snapshot()::text AS seen,

@@ -98,8 +98,8 @@ function worthwhile({ threads, chunkPages }: SnapshotPlan, copies: readonly Tabl
 }
 
 /**
- * No WAL is read while the tables are copied. Once the server keeps half of what it may for the slot,
- * the rest of the tables is better read while the stream goes on.
+ * No WAL is read while the tables are copied. Once the server keeps half of what it may for the
+ * slot, the rest of the tables is better read while the stream goes on.
  */
 function watchBudget(plan: SnapshotPlan, signal: AbortSignal): { readonly isDue: boolean } {
   const late = { isDue: false }

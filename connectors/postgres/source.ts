@@ -219,7 +219,9 @@ export class PostgresSource implements Connector {
     return new Heartbeat({ options: life.heartbeat, prefix, sql, say: this.#say })
   }
 
-  /** Recorded before the slot is made, so that a crash in between leaves no slot unaccounted for. */
+  /**
+   * Recorded before the slot is made, so that a crash in between leaves no slot unaccounted for.
+   */
   #intent(
     { systemId, timeline }: { readonly systemId: string; readonly timeline: number },
     tables: readonly Table[],
@@ -231,7 +233,9 @@ export class PostgresSource implements Connector {
     }
   }
 
-  /** What to do first: a snapshot, or the stream, with what is left of snapshots in the position. */
+  /**
+   * What to do first: a snapshot, or the stream, with what is left of snapshots in the position.
+   */
   async #plan(
     connected: Connected,
     position: PostgresPosition,

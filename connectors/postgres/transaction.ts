@@ -16,9 +16,9 @@ export interface TransactionRecord {
 }
 
 /**
- * Transaction metadata, as Debezium writes it to `<prefix>.transaction`: BEGIN before the first change
- * of a transaction, END with the counts of each table behind the last. BEGIN, END and the changes
- * between bear the same id, `<xid>:<LSN of the commit>`.
+ * Transaction metadata, as Debezium writes it to `<prefix>.transaction`: BEGIN before the first
+ * change of a transaction, END with the counts of each table behind the last. BEGIN, END and the
+ * changes between bear the same id, `<xid>:<LSN of the commit>`.
  */
 export class TransactionWriter {
   readonly #topic: string

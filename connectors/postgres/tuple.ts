@@ -4,7 +4,8 @@
  *   tuple:   count:u16 column*   column: 'n' | 'u' | 't' length:u32 text
  *   DataRow: count:u16 column*   column: length:i32 (-1: null) text
  *
- * A row is read into slots: two numbers a column, where its text starts and ends. No object is made.
+ * A row is read into slots: two numbers a column, where its text starts and ends. No object is
+ * made.
  */
 
 /** A start below zero says why there is no text. */

@@ -1,6 +1,8 @@
 import type { Client } from 'pg'
 
-/** Keeps the slot's catalog_xmin at hand: the oldest transaction whose catalog rows the slot keeps. */
+/**
+ * Keeps the slot's catalog_xmin at hand: the oldest transaction whose catalog rows the slot keeps.
+ */
 export class XminWatch {
   value: number | null = null
   #timer: NodeJS.Timeout | undefined

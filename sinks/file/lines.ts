@@ -1,5 +1,6 @@
 /*
- * One line of JSON per record. Keys and rows pass through as bytes, so that no number loses a digit.
+ * One line of JSON per record. Keys and rows pass through as bytes, so that no number loses a
+ * digit.
  *
  *   document: {"topic":…,"key":…,"op":…,"version":…,"timestamp":…,"after":…}
  *   envelope: {"topic":…,"key":…,"version":…,"timestamp":…,"change":…}

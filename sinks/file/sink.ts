@@ -86,7 +86,9 @@ export class FileSink implements Sink<LogRecord> {
     this.#release()
   }
 
-  /** Makes the file ours: cut to what the checkpoint stands for, or empty if it is not that file. */
+  /**
+   * Makes the file ours: cut to what the checkpoint stands for, or empty if it is not that file.
+   */
   #claim(file: number, source: string): Saved {
     const found = loadCheckpoint(this.#checkpointPath)
     const ours = found !== undefined && holds(file, found)

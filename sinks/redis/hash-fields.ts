@@ -1,9 +1,9 @@
 import { endOfValue, skipSpace } from '../../src/core/json-scan.ts'
 
 /**
- * The columns of a row as fields and values, one after the other: texts as they are, all else as its
- * JSON. A column that is null has no field, as HGET says of it too.
- * `undefined`: the document is no object, or has no column to store.
+ * The columns of a row as fields and values, one after the other: texts as they are, all else as
+ * its JSON. A column that is null has no field, as HGET says of it too. `undefined`: the document
+ * is no object, or has no column to store.
  */
 export function hashFields(body: Buffer): Buffer[] | undefined {
   let at = skipSpace(body, 0)

@@ -54,7 +54,9 @@ export function stampPattern(prefix: string): string {
   return `${stampHead}[:{]${prefix.replaceAll(/[*?[\]\\^]/g, '\\$&')}*`
 }
 
-/** A cluster places a key by what stands between its first "{" and the next "}", if anything does. */
+/**
+ * A cluster places a key by what stands between its first "{" and the next "}", if anything does.
+ */
 function hasHashTag(key: string): boolean {
   const open = key.indexOf('{')
   return open >= 0 && key.indexOf('}', open + 1) > open + 1

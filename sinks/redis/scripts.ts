@@ -1,9 +1,9 @@
 /*
- * Everything that the sink keeps in Redis, and the scripts that alone write it. For a document under
- * the key `order:42`:
+ * Everything that the sink keeps in Redis, and the scripts that alone write it. For a document
+ * under the key `order:42`:
  *
  *   order:42                      the document: JSON text, or a hash of its columns
- *   millrace:v{order:42}          its stamp; `millrace:v:order:{42}` if the key has a hash tag itself
+ * millrace:v{order:42} its stamp; `millrace:v:order:{42}` if the key has a hash tag itself
  *   millrace:{<place>}:checkpoint how far the sink came (core/checkpoint.ts), and
  *   millrace:{<place>}:marker     {"v":1,"id":<random>,"template":…,"prefix":…}
  *
@@ -15,9 +15,9 @@
  *   version:20 ordinal:10 u|d key:7 owner:6
  *
  * Version and ordinal are zero-padded digits, because a number in Lua is a double and loses digits
- * beyond 2^53, while text of one width compares exactly. `u` is a document, `d` a deleted one. `key`
- * is a digest of the record's key, in base 36, which tells apart two keys of one id; `owner` is one
- * of <place>: only what carries ours is ever cleared.
+ * beyond 2^53, while text of one width compares exactly. `u` is a document, `d` a deleted one.
+ * `key` is a digest of the record's key, in base 36, which tells apart two keys of one id; `owner`
+ * is one of <place>: only what carries ours is ever cleared.
  *
  * The stamp stands apart from the document so that applications read plain JSON by GET, and so that
  * it outlives the document: a delete keeps it for `deleteTtlMs`, a document that expires after

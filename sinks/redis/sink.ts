@@ -36,9 +36,9 @@ import { readInfo } from './server-info.ts'
  * server, so the run id is read once, on resume, and a lost connection ends everything until the
  * next. A server that was started again may have lost its last second of writes, or all of them, or
  * be another one; whatever it holds, reading starts from the beginning, and versions let nothing
- * fall back meanwhile. The replication id is no part of this: an ordinary primary changes it when its
- * last replica leaves, and what a former replica holds is a beginning of what we wrote, with the
- * checkpoint that belongs to it.
+ * fall back meanwhile. The replication id is no part of this: an ordinary primary changes it when
+ * its last replica leaves, and what a former replica holds is a beginning of what we wrote, with
+ * the checkpoint that belongs to it.
  */
 export class RedisSink implements Sink<LogRecord> {
   readonly #client: RedisClient

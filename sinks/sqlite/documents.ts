@@ -23,7 +23,9 @@ export interface Doc {
 /** How long the version of a deleted document is kept: far above any replay. */
 const keepDeletedMs = 7 * 24 * 3600 * 1000
 
-/** Reads and writes the documents of one partition. Every write stands in a transaction of others. */
+/**
+ * Reads and writes the documents of one partition. Every write stands in a transaction of others.
+ */
 export class Documents {
   readonly #fields: readonly string[]
   readonly #parses: boolean

@@ -1,6 +1,8 @@
 import type { Json } from '../../src/core/json.ts'
 
-/** The text below each of some fields (`items.product.name`) of a document, for full-text search. */
+/**
+ * The text below each of some fields (`items.product.name`) of a document, for full-text search.
+ */
 export function searchTexts(doc: Json, fields: readonly string[]): string[] {
   return fields.map((field) => {
     const texts: string[] = []

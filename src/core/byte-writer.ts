@@ -3,8 +3,8 @@ const largestRoom = 2 * 1024 * 1024
 /**
  * Builds many small pieces (keys, values, blocks) one after another in large shared chunks, so that
  * a piece costs a view instead of an allocation. `begin` starts a piece, `take` ends it. Chunks are
- * never written again once a piece was taken from them, unless the writer is rewound, so a taken piece
- * may be kept.
+ * never written again once a piece was taken from them, unless the writer is rewound, so a taken
+ * piece may be kept.
  *
  * Hot loops may write `bytes[at++]` themselves after `reserve`.
  */

@@ -4,10 +4,10 @@
  *   <pipeline>/<sink>/<topic>/<partition>
  *   {"v":1,"source":…,"position":…,"timestamp":…,"epoch":…,"target":…,"config":…}
  *
- * Ownership: whoever resumes *claims* the checkpoint by writing it back with the epoch raised by one,
- * and every later commit replaces exactly what this owner wrote last (compare-and-set). So an owner
- * learns before it writes that another has taken over (a greater epoch), or that the target was
- * flushed or rolled back (anything else).
+ * Ownership: whoever resumes *claims* the checkpoint by writing it back with the epoch raised by
+ * one, and every later commit replaces exactly what this owner wrote last (compare-and-set). So an
+ * owner learns before it writes that another has taken over (a greater epoch), or that the target
+ * was flushed or rolled back (anything else).
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -35,7 +35,9 @@ export interface StoredCheckpoint {
 /** What must be the same for a stored position to count. */
 export type Claimant = Pick<StoredCheckpoint, 'source' | 'target' | 'config'>
 
-/** Digests the options that shape what a sink writes: when it changes, the target is filled anew. */
+/**
+ * Digests the options that shape what a sink writes: when it changes, the target is filled anew.
+ */
 export function configDigest(shape: unknown): string {
   return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16)
 }
@@ -50,8 +52,8 @@ export function checkpointKey({ pipeline, name, topic, partition }: CheckpointPl
 export type CheckpointPlace = Pick<SinkContext, 'pipeline' | 'name' | 'topic' | 'partition'>
 
 /**
- * The checkpoint to write on resume, in place of exactly what was stored. It keeps the position only
- * if source, target and configuration are those that it was written with.
+ * The checkpoint to write on resume, in place of exactly what was stored. It keeps the position
+ * only if source, target and configuration are those that it was written with.
  */
 export function claim(
   stored: StoredCheckpoint | undefined,

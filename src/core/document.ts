@@ -16,9 +16,10 @@ export interface Document {
 }
 
 /**
- * Reads a record as a change of a document: create, update and snapshot reads write it; a delete and
- * a tombstone delete it. Truncates and logical messages concern no document. A record that no target
- * could place, having no key or no envelope, is refused. Pieces of the result are views into it.
+ * Reads a record as a change of a document: create, update and snapshot reads write it; a delete
+ * and a tombstone delete it. Truncates and logical messages concern no document. A record that no
+ * target could place, having no key or no envelope, is refused. Pieces of the result are views into
+ * it.
  */
 export function decodeDocument(
   record: LogRecord,

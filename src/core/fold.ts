@@ -114,7 +114,9 @@ function byTime(a: Link, b: Link): number {
   return b.ordinal - a.ordinal || b.index - a.index
 }
 
-/** Of the states of one commit, newest first: upserts that last, deletes that last, and the rest. */
+/**
+ * Of the states of one commit, newest first: upserts that last, deletes that last, and the rest.
+ */
 function commitOrder(links: readonly Link[]): Link[] {
   const upserts: Link[] = []
   const deletes: Link[] = []

@@ -21,7 +21,9 @@ export interface Log {
     signal: AbortSignal,
   ): AsyncIterable<Assignment>
 
-  /** Where refused records wait: appended to `<topic>.dlq`, each once however often it is refused. */
+  /**
+   * Where refused records wait: appended to `<topic>.dlq`, each once however often it is refused.
+   */
   deadLetters(sink: string): DeadLetters
 
   describe(): Promise<LogInfo>

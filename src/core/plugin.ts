@@ -5,8 +5,8 @@ import type { Sink } from './sink.ts'
 import type { Source } from './source.ts'
 
 /**
- * What a folder under `connectors/` or `sinks/` exports: its name in the configuration, the shape of
- * its options, and how to make one.
+ * What a folder under `connectors/` or `sinks/` exports: its name in the configuration, the shape
+ * of its options, and how to make one.
  */
 export interface Plugin<Options, Context, Part> {
   readonly type: string

@@ -8,7 +8,9 @@ export interface NewRecord {
   readonly value: Uint8Array | null
   /** Milliseconds since 1970: when the change was committed at its origin. */
   readonly timestamp: number
-  /** Grows along a key, by the order of commits at the origin; shared by the records of one commit. */
+  /**
+   * Grows along a key, by the order of commits at the origin; shared by the records of one commit.
+   */
   readonly version: bigint
   /** Place inside the commit, as the server sent it. A key change makes several records of one. */
   readonly ordinal: number

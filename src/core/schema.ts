@@ -32,7 +32,9 @@ export interface Column {
   readonly element?: ColumnKind
 }
 
-/** The shape of a topic's rows from one record on. Immutable: a changed relation makes a new one. */
+/**
+ * The shape of a topic's rows from one record on. Immutable: a changed relation makes a new one.
+ */
 export interface Schema {
   readonly columns: readonly Column[]
 }

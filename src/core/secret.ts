@@ -9,8 +9,8 @@ export function secret(description: string) {
 }
 
 /**
- * Masks what stands between user and host in any URL of a text. Up to the last `@` of the word, as a
- * password that nobody has percent-encoded may hold `@` and `/` itself.
+ * Masks what stands between user and host in any URL of a text. Up to the last `@` of the word, as
+ * a password that nobody has percent-encoded may hold `@` and `/` itself.
  */
 export function maskUrl(text: string): string {
   return text.replaceAll(/(:\/\/)([^\s:@/"']*)(:?)[^\s"']*@/g, (_, slashes, user, colon) =>

@@ -19,8 +19,8 @@ export interface Source<T> {
 
   /**
    * Whether `position` belongs to this source as it is now. `false`: it was made by another log, or
-   * lies past this one's end, so whoever wrote it must begin a new generation. A gap, where going on
-   * would lose data, is thrown when reading starts.
+   * lies past this one's end, so whoever wrote it must begin a new generation. A gap, where going
+   * on would lose data, is thrown when reading starts.
    */
   knows(position: Position): Promise<boolean>
 

@@ -6,6 +6,8 @@ export interface Store {
   get(key: Uint8Array): Uint8Array | undefined
   put(key: Uint8Array, value: Uint8Array): void
   delete(key: Uint8Array): void
-  /** Every entry whose key starts with `prefix`, in key order. The store may be written meanwhile. */
+  /**
+   * Every entry whose key starts with `prefix`, in key order. The store may be written meanwhile.
+   */
   scan(prefix: Uint8Array): Iterable<readonly [key: Uint8Array, value: Uint8Array]>
 }

@@ -38,8 +38,8 @@ export function showLetter(letter: Letter, record: LogRecord | undefined): strin
 }
 
 /**
- * One line of JSON: key and value as they were, as text, and in base64 what is no UTF-8. The headers
- * are those of the dead-letter topic, with the attempts up to now.
+ * One line of JSON: key and value as they were, as text, and in base64 what is no UTF-8. The
+ * headers are those of the dead-letter topic, with the attempts up to now.
  */
 export function exportLetter(letter: Letter, record: LogRecord | undefined): string {
   const { id, state, note, topic, partition, offset } = letter

@@ -74,9 +74,6 @@ export async function run(parts: Parts, signal: AbortSignal): Promise<void> {
 /** How soon a target that was flushed or deleted is noticed while nothing is written. */
 const idleMs = 10_000
 
-/** How soon a target that was flushed or deleted is noticed while nothing is written. */
-const idleMs = 10_000
-
 function connect({ log, pipeline }: Parts, part: ConnectorPart, signal: AbortSignal) {
   const { connector, name, meter } = part
   const source = announce(connector, meter)

@@ -35,9 +35,9 @@ export async function* skipLetters(
 }
 
 /**
- * Writes refused records again, unless the topic has a newer record of the key: then that one counts
- * and the letter is outdated. What is refused again stays open. A crash in between leaves a letter open
- * that was written: writing it once more changes nothing.
+ * Writes refused records again, unless the topic has a newer record of the key: then that one
+ * counts, and the letter is outdated. What is refused again stays open. A crash in between leaves a
+ * letter open that was written: writing it once more changes nothing.
  */
 export async function* replayLetters(
   { parts, log }: Replaying,

@@ -2,9 +2,9 @@ import type { Position } from '../core/source.ts'
 
 /**
  * A place in the embedded log: what comes next is the record with this sequence and at least this
- * ordinal, or a later sequence. As text `<start>:<sequence>:<ordinal>`, where `start` names the start
- * of the program under which the record before the place was written: so a copy of a log that went
- * on by itself is told from the original.
+ * ordinal, or a later sequence. As text `<start>:<sequence>:<ordinal>`, where `start` names the
+ * start of the program under which the record before the place was written: so a copy of a log that
+ * went on by itself is told from the original.
  */
 export interface Place {
   readonly start: string

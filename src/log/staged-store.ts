@@ -2,9 +2,9 @@ import type { Database } from 'lmdb'
 import type { Store } from '../core/store.ts'
 
 /**
- * A task's part of the state database, under writes that are not committed yet. Reads see the writes
- * on top of what is stored. `queue` hands them to the transaction under way; they stay on top until
- * `drop`, which the caller calls once that transaction is durable, or has failed.
+ * A task's part of the state database, under writes that are not committed yet. Reads see the
+ * writes on top of what is stored. `queue` hands them to the transaction under way; they stay on
+ * top until `drop`, which the caller calls once that transaction is durable, or has failed.
  */
 export class StagedStore implements Store {
   readonly #state: Database<Buffer, Buffer>
@@ -12,7 +12,9 @@ export class StagedStore implements Store {
   readonly #staged = new Map<string, Buffer | null>()
   /** The keys of #staged in order, for scans; but for those in #fresh. */
   readonly #sorted: string[] = []
-  /** Keys staged since the last scan. Most batches never scan: sorting at once cost 5 % of a join. */
+  /**
+   * Keys staged since the last scan. Most batches never scan: sorting at once cost 5 % of a join.
+   */
   readonly #fresh: string[] = []
 
   constructor(state: Database<Buffer, Buffer>, task: number) {

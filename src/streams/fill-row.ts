@@ -3,8 +3,9 @@ import type { Schema } from '../core/schema.ts'
 import { textOf } from './key.ts'
 
 /**
- * Completes a row that came without its unchanged TOAST columns, or with placeholders for them, with
- * their values in the row before it. Columns stand in the schema's order, so that a completed row equals one that came whole.
+ * Completes a row that came without its unchanged TOAST columns, or with placeholders for them,
+ * with their values in the row before it. Columns stand in the schema's order, so that a completed
+ * row equals one that came whole.
  */
 export function fillRow(
   text: string,

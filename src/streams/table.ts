@@ -144,8 +144,8 @@ export class Table implements Node {
   }
 
   /**
-   * `undefined`: the row has holes that nothing before it fills. While a table's first snapshot runs, a
-   * change may come before the row itself; it is withheld, as the row will come whole.
+   * `undefined`: the row has holes that nothing before it fills. While a table's first snapshot
+   * runs, a change may come before the row itself; it is withheld, as the row will come whole.
    */
   #row(record: LogRecord, after: Uint8Array | null, now: StoredRow | null): StoredRow | undefined {
     if (after === null) throw new SyntaxError(`a change in ${this.topic} has no "after"`)

@@ -9,7 +9,8 @@ import { printProfile } from './profile.ts'
 
 /**
  * The memory of one transaction of ten million rows on its way into the durable log, and whether it
- * grows; beside that of a process which drains the same WAL and keeps nothing. No rate, so one pair.
+ * grows; beside that of a process which drains the same WAL and keeps nothing. No rate, so one
+ * pair.
  */
 export async function sourceHuge({ pairs = 1, scale, profile }: BenchOptions): Promise<Report> {
   const rows = Math.round(10_000_000 * scale)

@@ -1,6 +1,7 @@
 /**
- * Cases that the project contradicts on purpose, name → reason. A reason is a documented improvement
- * on Debezium or Kafka Streams; what the server at hand cannot run is found out when the case runs.
+ * Cases that the project contradicts on purpose, name → reason. A reason is a documented
+ * improvement on Debezium or Kafka Streams; what the server at hand cannot run is found out when
+ * the case runs.
  */
 export const skips: ReadonlyMap<string, string> = new Map([
   [

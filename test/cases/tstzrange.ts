@@ -1,8 +1,8 @@
 import { parseInstant } from './instant.ts'
 
 /**
- * Compares a range's text with `{"$tstzrange": [lower, upper], "bounds": "[)"}`. The text depends on
- * the session's time zone, so that the bounds are compared as instants, in microseconds.
+ * Compares a range's text with `{"$tstzrange": [lower, upper], "bounds": "[)"}`. The text depends
+ * on the session's time zone, so that the bounds are compared as instants, in microseconds.
  */
 export function matchesTstzrange(
   expected: Readonly<Record<string, unknown>>,

@@ -4,7 +4,10 @@ import { type Test, test } from 'tap'
 import { skipNow } from '../support/servers/skip-now.ts'
 import { sabotages } from './sabotage.ts'
 
-/** Without the server that takes longest to start, and with less patience: there is nothing to wait for. */
+/**
+ * Without the server that takes longest to start, and with less patience: there is nothing to wait
+ * for.
+ */
 const quick = ['--search', 'none', '--patience', '20']
 
 const timeout = 1_800_000

@@ -10,7 +10,9 @@ export interface Configured {
   readonly sqlitePath: string
 }
 
-/** Writes config/orders/pipeline.yaml into a directory, with the sinks that there are servers for. */
+/**
+ * Writes config/orders/pipeline.yaml into a directory, with the sinks that there are servers for.
+ */
 export function configure(directory: string, sinks: readonly string[]): Configured {
   mkdirSync(directory, { recursive: true })
   const pipeline = parse(readFileSync(join(example, 'pipeline.yaml'), 'utf8'))

@@ -87,7 +87,9 @@ export class Observer {
     }
   }
 
-  /** The position is read first: a sink that stands elsewhere than in the past was cleared before. */
+  /**
+   * The position is read first: a sink that stands elsewhere than in the past was cleared before.
+   */
   async #look(): Promise<void> {
     const past = this.#past
     const position = await this.target.position()

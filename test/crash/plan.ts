@@ -16,8 +16,8 @@ export const phases: readonly Phase[] = ['snapshot', 'stream', 'large', 'sink-do
 const roundsOfLife = 10
 
 /**
- * Cuts a campaign into lives, each a list of rounds that end with a kill in that phase. A life begins
- * with the snapshot; every phase comes up in its first five rounds.
+ * Cuts a campaign into lives, each a list of rounds that end with a kill in that phase. A life
+ * begins with the snapshot; every phase comes up in its first five rounds.
  */
 export function planLives(rounds: number, random: Random): readonly (readonly Phase[])[] {
   const lives: Phase[][] = []

@@ -11,7 +11,7 @@ import type { Parts } from '../../src/launcher/pipeline.ts'
  * Ways to break the program on purpose, to see that the campaign finds out:
  *
  *   ack-early    what was read is acknowledged before it is written
- *   drop-batch   the SQLite sink skips a batch now and then, and commits its checkpoint all the same
+ * drop-batch the SQLite sink skips a batch now and then, and commits its checkpoint all the same
  *   stale-write  a document falls back to an older state, behind the SQLite sink's back
  *   ghost        a deleted document comes back, behind the SQLite sink's back
  */

@@ -67,7 +67,8 @@ export function lengthFaults(path: string, text: string): string[] {
 function isWide(line: string): boolean {
   if (line.length <= limits.columns) return false
   if (/^\s*(\/\/|\/?\*)/.test(line)) return true
-  return line.replace(/'(\\.|[^'\\])*'|"(\\.|[^"\\])*"|`.*`/g, "''").length > limits.columns
+  const literals = /'(\\.|[^'\\])*'|"(\\.|[^"\\])*"|`.*`|^ *\/\^.*\$\/[a-z]*,?$/g
+  return line.replace(literals, "''").length > limits.columns
 }
 
 /** Nothing is left half done, and nothing steps around the type checker. */

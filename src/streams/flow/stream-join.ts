@@ -1,7 +1,8 @@
 import type { Json } from '../../core/json.ts'
 import type { OrderedSpace } from '../stores/ordered-space.ts'
 import { StreamTime } from '../stores/stream-time.ts'
-import { commonPrefix, timeOf, timeText } from '../stores/time-text.ts'
+import { timeRange } from '../stores/time-range.ts'
+import { timeOf, timeText } from '../stores/time-text.ts'
 import { decodeKey, decodeValue, encodeKey, encodeValue } from '../stores/value-codec.ts'
 import type { FlowContext, FlowRecord, StreamFlow } from './flow.ts'
 import { Outlet } from './outlet.ts'
@@ -110,17 +111,13 @@ class StreamJoin {
     const otherName = name === 'left' ? 'right' : 'left'
     const other = this.#sides[otherName]
     const oldest = other.time.now - this.#retentionMs
-    const from = Math.max(0, record.timestamp - beforeMs, oldest + 1)
+    const from = Math.max(record.timestamp - beforeMs, oldest + 1)
     const to = Math.max(0, record.timestamp + afterMs)
     const keyText = encodeKey(record.key)
     let isMatched = false
-    if (to < from) return false
-    for (const [[, time], text] of other.records.scan([keyText], commonPrefix(from, to))) {
-      const otherTime = timeOf(time!)
-      if (otherTime > to) break
-      if (otherTime < from) continue
+    for (const [otherTime, parts, text] of timeRange(other.records, [keyText], from, to)) {
       isMatched = true
-      this.#forget(otherName, keyText, time!)
+      this.#forget(otherName, keyText, parts[1]!)
       const timestamp = Math.max(record.timestamp, otherTime)
       this.#tell(name, { own: record, other: decodeValue(text), timestamp })
     }

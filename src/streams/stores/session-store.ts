@@ -1,7 +1,8 @@
 import type { Json } from '../../core/json.ts'
 import type { OrderedSpace } from './ordered-space.ts'
 import { StreamTime } from './stream-time.ts'
-import { commonPrefix, timeOf, timeText } from './time-text.ts'
+import { timeRange } from './time-range.ts'
+import { timeOf, timeText } from './time-text.ts'
 import { decodeKey, decodeValue, encodeKey, encodeValue } from './value-codec.ts'
 
 export interface Session {
@@ -56,13 +57,9 @@ export class SessionStore {
 
   /** All keys' sessions that end in this time, by end and key. */
   *ending(from: number, to: number): Generator<Session> {
-    if (to < from) return
-    for (const [[end, key, start]] of this.#byEnd.scan([], commonPrefix(from, to))) {
-      if (timeOf(end!) > to) return
-      if (timeOf(end!) < from) continue
-      const text = this.#rows.get([key!, end!, start!])!
-      const bounds = { start: timeOf(start!), end: timeOf(end!) }
-      yield { key: decodeKey(key!), ...bounds, value: decodeValue(text) }
+    for (const [end, [endText, key, start]] of timeRange(this.#byEnd, [], from, to)) {
+      const text = this.#rows.get([key!, endText!, start!])!
+      yield { key: decodeKey(key!), start: timeOf(start!), end, value: decodeValue(text) }
     }
   }
 

@@ -10,11 +10,13 @@ export function timeOf(text: string): number {
   return Number.parseInt(text, 16)
 }
 
-/** What the texts of all times from one to another begin with. */
-export function commonPrefix(from: number, to: number): string {
-  const first = timeText(from)
-  const last = timeText(to)
-  let length = 0
-  while (length < width && first[length] === last[length]) length++
-  return first.slice(0, length)
+/**
+ * What texts of times begin with, so that together they hold all times from one to another, in
+ * order: at most two, and less than 32 times as many times as asked for.
+ */
+export function timePrefixes(from: number, to: number): readonly string[] {
+  let digits = 0
+  for (let times = 1; times <= to - from; times *= 16) digits++
+  const [first, last] = [timeText(from), timeText(to)].map((text) => text.slice(0, width - digits))
+  return first === last ? [first!] : [first!, last!]
 }

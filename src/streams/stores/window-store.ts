@@ -1,7 +1,8 @@
 import type { Json } from '../../core/json.ts'
 import type { OrderedSpace } from './ordered-space.ts'
 import { decodeStamped, encodeStamped, type Stamped } from './stamped.ts'
-import { commonPrefix, timeOf, timeText } from './time-text.ts'
+import { timeRange } from './time-range.ts'
+import { timeOf, timeText } from './time-text.ts'
 import { decodeKey, encodeKey } from './value-codec.ts'
 
 /** A value of a window, named by its start. */
@@ -49,11 +50,8 @@ export class WindowStore {
 
   /** A key's windows that start in this time, both ends included, by start. */
   *fetch(key: Json, from: number, to: number): Generator<WindowEntry> {
-    const first = Math.max(0, from)
-    for (const [parts, text] of this.#rows.scan([encodeKey(key)], commonPrefix(first, to))) {
-      const start = timeOf(parts[1]!)
-      if (start > to) return
-      if (start >= first) yield { key, start, stamped: decodeStamped(text) }
+    for (const [start, , text] of timeRange(this.#rows, [encodeKey(key)], from, to)) {
+      yield { key, start, stamped: decodeStamped(text) }
     }
   }
 

@@ -2,8 +2,8 @@ import { Client } from 'pg'
 import { finish } from './finish.ts'
 
 /**
- * One transaction every millisecond on a fixed schedule, late or not: an open loop. Prints when each
- * was sent and when its COMMIT returned, on the clock that all processes of the machine share.
+ * One transaction every millisecond on a fixed schedule, late or not: an open loop. Prints when
+ * each was sent and when its COMMIT returned, on the clock that all processes of the machine share.
  */
 const { url, firstId, count, perSecond, connections } = JSON.parse(process.argv[2]!)
 const clients = await Promise.all(

@@ -9,9 +9,9 @@ type Config = PostgresCase['config']
 type Shape = Readonly<Record<string, { safeParse(value: unknown): { success: boolean } }>>
 
 /**
- * The connector's options for a case. Debezium's options go by their own names; its values are texts,
- * which become what the connector's schema wants there. Throws with the name of each option that the
- * connector does not know, and of each value that it refuses.
+ * The connector's options for a case. Debezium's options go by their own names; its values are
+ * texts, which become what the connector's schema wants there. Throws with the name of each option
+ * that the connector does not know, and of each value that it refuses.
  */
 export function connectorOptions(
   config: Config,

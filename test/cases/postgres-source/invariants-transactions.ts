@@ -5,7 +5,9 @@ import { peakGrowthMb } from './peak-memory.ts'
 import { pairs } from './steps.ts'
 
 const transactionTopic = 'test_server.transaction'
-/** Rows of the large transaction: half a gigabyte of records, which must not be in memory at once. */
+/**
+ * Rows of the large transaction: half a gigabyte of records, which must not be in memory at once.
+ */
 const rowsOfGiant = 500_000
 const memoryLimitMb = 200
 
@@ -67,7 +69,9 @@ function marks(all: readonly Delivery[], status: string): Readonly<Record<string
     .filter((value) => value.status === status)
 }
 
-/** A reader that held the transaction would grow by all of it; ten million rows are for the bench. */
+/**
+ * A reader that held the transaction would grow by all of it; ten million rows are for the bench.
+ */
 async function checkMemory({ play, dml }: Evidence): Promise<string | undefined> {
   const series = /generate_series\(1,\d+\)/
   const statement = dml.find((line) => series.test(line))

@@ -7,7 +7,9 @@ export interface ServerAbilities {
   readonly extensions: ReadonlySet<string>
 }
 
-/** Why this server cannot run a case, or undefined. Throws where a requirement is not understood. */
+/**
+ * Why this server cannot run a case, or undefined. Throws where a requirement is not understood.
+ */
 export function missingAbility(
   requires: PostgresCase['requires'],
   { majorVersion, extensions }: ServerAbilities,

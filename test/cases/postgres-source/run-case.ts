@@ -109,7 +109,10 @@ async function perform(
   }
 }
 
-/** In a case about the stream that does not say otherwise, the initial snapshot is nobody's business. */
+/**
+ * In a case about the stream that does not say otherwise, the initial snapshot is nobody's
+ * business.
+ */
 function isRelevant({ phase, config, expect }: PostgresCase, delivery: Delivery): boolean {
   const isFree = phase === 'stream' && config['snapshot.mode'] === undefined && isSnapshot(delivery)
   if (isFree) return false

@@ -6,8 +6,8 @@ import type { Play } from './play.ts'
 
 /**
  * What the database holds for every `{"$sql": "SELECT v FROM t"}`, by its path; t is the table of
- * the record, its row the one of the record's key. `(99999 x 19338)` behind it is the value in short,
- * which is checked. Throws on any other query.
+ * the record, its row the one of the record's key. `(99999 x 19338)` behind it is the value in
+ * short, which is checked. Throws on any other query.
  */
 export async function readStored(
   records: readonly ExpectedRecord[],

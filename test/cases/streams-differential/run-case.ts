@@ -26,7 +26,9 @@ export function runCase(one: DifferentialCase, emission: EmissionMode): readonly
   return [...compareOutputs(one, outputs, levelOf(one, emission)), ...stores]
 }
 
-/** An engine that tells only real changes is compared with the real changes among what is expected. */
+/**
+ * An engine that tells only real changes is compared with the real changes among what is expected.
+ */
 function levelOf({ compare }: DifferentialCase, emission: EmissionMode): CompareLevel {
   if (emission === 'perRecord') return compare
   return compare === 'exact' || compare === 'perKey' ? 'normal' : compare

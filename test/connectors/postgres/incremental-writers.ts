@@ -69,6 +69,7 @@ function statement(random: Random, rows: number): string {
         ${fresh} WHERE ${key()}`
     default:
       return `UPDATE items SET note = 'u${random.below(1000)}', ${fresh}
-        WHERE id BETWEEN ${random.below(rows)} AND ${random.below(rows)} AND id % 50 = 0 OR ${key()}`
+        WHERE id BETWEEN ${random.below(rows)} AND ${random.below(rows)} AND id % 50 = 0
+           OR ${key()}`
   }
 }

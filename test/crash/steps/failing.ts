@@ -44,7 +44,9 @@ export function failingSource<T, S extends Source<T>>(inner: S, pump: string, fa
   })
 }
 
-/** A log whose readers and writers may fail; a group reads on behalf of the pump `log→<its end>`. */
+/**
+ * A log whose readers and writers may fail; a group reads on behalf of the pump `log→<its end>`.
+ */
 export function failingLog(inner: Log, faults: Faults, durable: Durable): Log {
   return {
     writer: (name) => failingSink<NewRecord>(inner.writer(name), 'db→log', faults, durable),

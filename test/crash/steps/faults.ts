@@ -1,8 +1,9 @@
 import { MillraceError } from '../../../src/core/errors.ts'
 
 /**
- * The places at which a run can fail: before and after each step of each pump. Each has a name such as
- * `before log→views commit 3`, so that a run without failures tells all the others where to fail.
+ * The places at which a run can fail: before and after each step of each pump. Each has a name such
+ * as `before log→views commit 3`, so that a run without failures tells all the others where to
+ * fail.
  */
 export class Faults {
   /** The places that were passed, in order. */

@@ -42,7 +42,9 @@ export type Recovery = 'retry' | 'restart'
 
 const topic = 'shop.orders'
 
-/** Where there is a file system in memory: nothing here loses power, so nothing need reach a disk. */
+/**
+ * Where there is a file system in memory: nothing here loses power, so nothing need reach a disk.
+ */
 const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 const patienceMs = 60_000
 
@@ -149,8 +151,8 @@ interface Goal {
 }
 
 /**
- * Waits until so many batches are in the log and have come through to the sinks. So each batch meets
- * every pump alone, and the places where a run can fail are the same each time.
+ * Waits until so many batches are in the log and have come through to the sinks. So each batch
+ * meets every pump alone, and the places where a run can fail are the same each time.
  */
 async function workedOff(
   log: EmbeddedLog,

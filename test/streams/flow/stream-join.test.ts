@@ -9,7 +9,9 @@ type Join = (left: Texts, right: Texts) => KStream<string, string>
 const windows: JoinWindows = { beforeMs: 10, afterMs: 5, graceMs: 2 }
 const pair = (left: string | null, right: string | null) => `${left}-${right}`
 
-/** Plays `l 3 a` as: record `a` on the left at 3, all with one key; gives `value@time` per input. */
+/**
+ * Plays `l 3 a` as: record `a` on the left at 3, all with one key; gives `value@time` per input.
+ */
 function play(join: Join, ...inputs: readonly string[]): string[][] {
   const topology = testTopology(
     defineTopology(({ stream }) => join(stream('l'), stream('r')).to('out')),
