@@ -1,3 +1,4 @@
+import { MillraceError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
 import { deriveStep } from './derive-step.ts'
 import type { FlowRecord } from './flow/flow.ts'
@@ -236,8 +237,12 @@ export class KStream<V, K = Json> {
 
   /** Writes the stream to a topic, or to the topic that each record's function names. */
   to(topic: string | ((value: V, key: K) => string)): void {
+    if (this.step.listed === undefined) {
+      const message = `${this.step.name} belongs to a view, whose only output is the view itself.`
+      throw new MillraceError('CONFIG_INVALID', message)
+    }
     deriveStep(this.step, {
-      kind: `to`,
+      kind: 'to',
       told: [topic],
       flow: ([parent], { place, write }) => {
         const name = typeof topic === 'string' ? () => topic : userCode<Args, string>(topic, place)

@@ -77,13 +77,32 @@ const views = {
       )
       .mapValues(({ id, n, orders }) => (n === 0 ? null : { id, n, orders })),
   ),
+  // Groups of a join, beside rows of another table with the groups' keys.
+  sold: defineView(({ table }) =>
+    table<Item>(shop.items)
+      .join(table<Order>(shop.orders), {
+        on: (item) => item.ref,
+        select: ({ product, n }, order) => ({ product, n: n + order.n }),
+      })
+      .groupBy(({ product, n }) => [{ id: product }, n])
+      .aggregate<{ rows: number; sum: number }>({
+        init: () => ({ rows: 0, sum: 0 }),
+        add: ({ rows, sum }, n) => ({ rows: rows + 1, sum: sum + n }),
+        subtract: ({ rows, sum }, n) => ({ rows: rows - 1, sum: sum - n }),
+      })
+      .outerJoin(table<Product>(shop.products), (sold, product) => ({
+        sold: sold && { ...sold },
+        n: product?.n ?? null,
+      })),
+  ),
 }
 
 type OrderView = { n: number; items: readonly unknown[] }
 type Tables = { readonly [name in TableName]: ReadonlyMap<number, Any> }
 
 /** The views as anyone would work them out from whole tables. */
-function expected({ customers, products, orders, items }: Tables) {
+function expected(tables: Tables) {
+  const { customers, products, orders, items } = tables
   const byId = (a: Any, b: Any) => a.id - b.id
   const nested = (id: number) =>
     [...items.values()]
@@ -99,6 +118,7 @@ function expected({ customers, products, orders, items }: Tables) {
     keyof typeof views,
     Record<string, unknown>
   >
+  result.sold = expectedSold(tables)
   for (const { id, n, ref } of orders.values()) {
     const key = `{"id":${id}}`
     const customer = found(ref)
@@ -115,6 +135,24 @@ function expected({ customers, products, orders, items }: Tables) {
     result.customers[`{"id":${id}}`] = { id, n, orders: list }
   }
   return result
+}
+
+/** What stands in the view `sold`: every product that was sold, and every one that there is. */
+function expectedSold({ products, orders, items }: Tables): Record<string, unknown> {
+  const sold = new Map<number, { rows: number; sum: number }>()
+  for (const { ref, product, n } of items.values()) {
+    const order = ref === null ? undefined : orders.get(ref)
+    if (order === undefined) continue
+    const { rows, sum } = sold.get(product) ?? { rows: 0, sum: 0 }
+    sold.set(product, { rows: rows + 1, sum: sum + n + order.n })
+  }
+  const ids = new Set([...sold.keys(), ...products.keys()])
+  return Object.fromEntries(
+    [...ids].map((id) => [
+      `{"id":${id}}`,
+      { sold: sold.get(id) ?? null, n: products.get(id)?.n ?? null },
+    ]),
+  )
 }
 
 type Step =

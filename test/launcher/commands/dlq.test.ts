@@ -90,6 +90,27 @@ test('a letter that is skipped waits no longer, also after a kill', async (t) =>
   t.equal((await ask(['ls', 'p.yaml'])).lines.length, 10)
 })
 
+test('a replay that a kill has cut off is done again, with the same end', async (t) => {
+  const { ask, run, folder, status } = await begin(t)
+  writeFileSync(join(folder, 'mended'), '')
+  const replay = start(cli, ['dlq', 'replay', 'p.yaml', '--sink', 'picky'], { cwd: folder })
+  await replay.said(/written/)
+  run.kill('SIGKILL')
+  await Promise.all([run.ended, replay.ended])
+  const again = start(standInCli, ['p.yaml'], { cwd: folder })
+  t.teardown(async () => {
+    again.kill('SIGKILL')
+    await again.ended
+  })
+  await again.said(/picky: running/)
+  while ((await status()).parts[1]?.records !== 10);
+  t.equal((await ask(['replay', 'p.yaml', '--sink', 'picky'])).code, 0)
+  t.equal((await status()).parts[1]?.letters, 0)
+  const all = (await ask(['ls', 'p.yaml', '--all', '--json'])).lines.map((line) => JSON.parse(line))
+  t.equal(all.length, 10)
+  t.ok(all.every(({ state }) => state === 'written'))
+})
+
 test('what cannot be done is said', async (t) => {
   const { ask, run } = await begin(t)
   t.match(await ask(['show', 'p.yaml', 'zz']), { code: 1, output: 'there is no letter zz\n' })
