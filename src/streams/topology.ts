@@ -108,13 +108,13 @@ export class Topology {
   }
 
   #define(name: string, { define }: ViewDefinition): KTable<object> {
-    const view = <V extends object>(other: string) => new KTable<V>(this.#view(other).step)
+    const view = <V, K>(other: string) => new KTable<V, K>(this.#view(other).step)
     const own = new Map(
       Object.keys(this.#definitions).map((other) => [viewTopic(this.pipeline, other), other]),
     )
-    const table = <V extends object>(topic: string): KTable<V> => {
+    const table = <V, K>(topic: string): KTable<V, K> => {
       const viewName = own.get(topic)
-      return viewName === undefined ? new KTable<V>(this.#table(topic)) : view<V>(viewName)
+      return viewName === undefined ? new KTable<V, K>(this.#table(topic)) : view<V, K>(viewName)
     }
     try {
       return define({ table, view })

@@ -1,11 +1,12 @@
+import type { Json } from '../core/json.ts'
 import type { KTable } from './ktable.ts'
 
 /** What a view can be made of. */
 export interface ViewScope {
-  /** A topic as a table. `V` declares what its rows look like; nothing checks it. */
-  table<V extends object>(topic: string): KTable<V>
+  /** A topic as a table. `V` and `K` declare what rows and keys look like; nothing checks it. */
+  table<V extends object, K = Json>(topic: string): KTable<V, K>
   /** Another view of the pipeline, as of the same commit. */
-  view<V extends object>(name: string): KTable<V>
+  view<V extends object, K = Json>(name: string): KTable<V, K>
 }
 
 /** Describes a view: from the tables it reads to the table it is. */

@@ -90,7 +90,7 @@ const views = {
         add: ({ rows, sum }, n) => ({ rows: rows + 1, sum: sum + n }),
         subtract: ({ rows, sum }, n) => ({ rows: rows - 1, sum: sum - n }),
       })
-      .outerJoin(table<Product>(shop.products), (sold, product) => ({
+      .outerJoin(table<Product, { id: number }>(shop.products), (sold, product) => ({
         sold: sold && { ...sold },
         n: product?.n ?? null,
       })),
