@@ -143,8 +143,8 @@ test('a stop drops the slot if it is to; a failure elsewhere does not', async (t
     return (await database.query(text, [database.database])).length
   }
   t.equal(await end(undefined), 1)
-  const sql = 'select from pg_replication_slots where active'
-  while ((await database.query(sql)).length > 0);
+  const sql = 'select from pg_replication_slots where active and slot_name = $1'
+  while ((await database.query(sql, [database.database])).length > 0);
   t.equal(await end('stop'), 0)
 })
 
