@@ -1,4 +1,5 @@
 import type { Database } from 'lmdb'
+import { keyText, lowerBound } from '../core/byte-keys.ts'
 import type { Store } from '../core/store.ts'
 
 /**
@@ -24,21 +25,21 @@ export class StagedStore implements Store {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const staged = this.#staged.get(text(key))
+    const staged = this.#staged.get(keyText(key))
     if (staged !== undefined) return staged ?? undefined
     return this.#state.get(this.#full(key))
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#stage(text(key), Buffer.from(value.buffer, value.byteOffset, value.length))
+    this.#stage(keyText(key), Buffer.from(value.buffer, value.byteOffset, value.length))
   }
 
   delete(key: Uint8Array): void {
-    this.#stage(text(key), null)
+    this.#stage(keyText(key), null)
   }
 
   *scan(prefix: Uint8Array): Generator<readonly [Uint8Array, Uint8Array]> {
-    const first = text(prefix)
+    const first = keyText(prefix)
     this.#sort()
     let at = lowerBound(this.#sorted, first)
     const staged: [string, Buffer | null][] = []
@@ -110,11 +111,6 @@ function* shown([key, value]: readonly [string, Buffer | null]): Generator<
   if (value !== null) yield [Buffer.from(key, 'latin1'), value]
 }
 
-/** Latin-1 keeps the order of bytes, and strings can be keys of a Map. */
-function text(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
-}
-
 /** The first key behind all that start with `prefix`; a task's number keeps it from overflowing. */
 function successor(prefix: Buffer): Buffer {
   const next = Buffer.from(prefix)
@@ -122,17 +118,6 @@ function successor(prefix: Buffer): Buffer {
   while (next[i] === 0xff) i--
   next[i]!++
   return next.subarray(0, i + 1)
-}
-
-function lowerBound(sorted: readonly string[], key: string): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! < key) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 function byCodeUnits(a: string, b: string): number {

@@ -1,3 +1,4 @@
+import { keyText, lowerBound } from '../core/byte-keys.ts'
 import type { Store } from '../core/store.ts'
 
 const fullChunk = 512
@@ -15,19 +16,19 @@ export class MemoryStore implements Store {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#values.get(textOf(key))
+    return this.#values.get(keyText(key))
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#set(textOf(key), value)
+    this.#set(keyText(key), value)
   }
 
   delete(key: Uint8Array): void {
-    this.#set(textOf(key), undefined)
+    this.#set(keyText(key), undefined)
   }
 
   *scan(prefix: Uint8Array): Generator<readonly [Uint8Array, Uint8Array]> {
-    const first = textOf(prefix)
+    const first = keyText(prefix)
     // Positions move when the store is written meanwhile, so each step looks its place up again.
     let key = this.#next(first, true)
     while (key?.startsWith(first)) {
@@ -90,19 +91,4 @@ export class MemoryStore implements Store {
     }
     return low
   }
-}
-
-function textOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
-}
-
-function lowerBound(sorted: readonly string[], key: string): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! < key) low = middle + 1
-    else high = middle
-  }
-  return low
 }
