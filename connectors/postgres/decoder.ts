@@ -1,5 +1,5 @@
 import { MillraceError } from '../../src/core/errors.ts'
-import { unchangedHeader } from '../../src/core/record.ts'
+import { newKeyHeader, oldKeyHeader, unchangedHeader } from '../../src/core/record.ts'
 import { CommitBatches, isPast } from './commit-batches.ts'
 import {
   type ChangeImage,
@@ -194,7 +194,7 @@ export class ChangeDecoder {
     if (!this.#isSkipped('d', relation)) {
       this.#emit(relation, oldKey, bytes, {
         ...gone,
-        headers: { '__debezium.newkey': String(newKey) },
+        headers: { [newKeyHeader]: String(newKey) },
       })
       this.#batches.ordinal = ordinal
       if (this.#options.tombstones) this.#push(relation, oldKey, null)
@@ -205,7 +205,7 @@ export class ChangeDecoder {
     const unchanged = unchangedColumns(relation, row, old)
     const value = this.#emit(relation, newKey, bytes, {
       ...came,
-      headers: { '__debezium.oldkey': String(oldKey), ...holes(unchanged) },
+      headers: { [oldKeyHeader]: String(oldKey), ...holes(unchanged) },
     })
     const seen = { op: 'u', key: newKey, oldKey, value, unchanged } as const
     this.#observer?.change(relation, bytes, seen)

@@ -1,3 +1,4 @@
+import { sweepHeader } from '../../src/core/record.ts'
 import type { ChunkTable } from './chunk-table.ts'
 import type { ChunkRow } from './chunk-window.ts'
 import {
@@ -9,9 +10,6 @@ import {
 } from './envelope-writer.ts'
 import type { Relation } from './relation.ts'
 import { readDataRow } from './tuple.ts'
-
-/** Header of a truncate that removes only what is older than the version in it. */
-const sweepHeader = 'millrace.sweep'
 
 /** Makes records of rows that were read by SELECT. */
 export class RowWriter {

@@ -34,3 +34,10 @@ export interface LogRecord extends NewRecord {
 
 /** Header on a change whose row lacks columns: a JSON array of their names (unchanged TOAST). */
 export const unchangedHeader = 'millrace.unchanged'
+
+/** Header on a truncate (`t`) that only removes rows whose version is below this one, in digits. */
+export const sweepHeader = 'millrace.sweep'
+
+/** Debezium's headers on the two halves of a key change: the other half's key, as JSON. */
+export const oldKeyHeader = '__debezium.oldkey'
+export const newKeyHeader = '__debezium.newkey'

@@ -1,7 +1,13 @@
 import { readEnvelope } from '../core/envelope.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Row } from '../core/json.ts'
-import { type LogRecord, unchangedHeader } from '../core/record.ts'
+import {
+  type LogRecord,
+  newKeyHeader,
+  oldKeyHeader,
+  sweepHeader,
+  unchangedHeader,
+} from '../core/record.ts'
 import type { Outcome } from '../core/sink.ts'
 import { fillRow } from './fill-row.ts'
 import { type Key, KeyShape, shapeOf, textOf } from './key.ts'
@@ -10,9 +16,6 @@ import { RowCache } from './row-cache.ts'
 import type { Space } from './space.ts'
 import type { State } from './state.ts'
 import { RowCodec, StoredRow, versionOf } from './stored-row.ts'
-
-/** Header of a bounded truncate: rows of lower versions than this are gone. */
-export const sweepHeader = 'millrace.sweep'
 
 /** A truncate of the table: every row with a version below `below` goes. */
 export interface Truncation {
@@ -165,7 +168,7 @@ export class Table implements Node {
   }
 
   #rowUnderOldKey({ headers }: LogRecord): StoredRow | null {
-    const oldKey = headers?.['__debezium.oldkey']
+    const oldKey = headers?.[oldKeyHeader]
     if (oldKey === undefined) return null
     const key = this.#key(Buffer.from(oldKey))
     const bytes = this.#hasMoved ? this.#moved.get(key) : undefined
@@ -175,7 +178,7 @@ export class Table implements Node {
   }
 
   #keepMoved({ headers }: LogRecord, key: Key, row: StoredRow): void {
-    if (headers?.['__debezium.newkey'] === undefined) return
+    if (headers?.[newKeyHeader] === undefined) return
     this.#moved.put(key, this.#codec.encode(row))
     this.#hasMoved = true
   }

@@ -1,6 +1,5 @@
 import { test } from 'tap'
-import { unchangedHeader } from '../../src/core/record.ts'
-import { sweepHeader } from '../../src/streams/table.ts'
+import { sweepHeader, unchangedHeader } from '../../src/core/record.ts'
 import { tableView } from '../../src/streams/view.ts'
 import { changeKey, insert, remove, type TestChange, truncate, update } from './changes.ts'
 import { told, ViewRun } from './view-run.ts'
