@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
-import { socketOf } from './message-stream.ts'
 import type { ResolvedOptions } from './options.ts'
 import { connect, translate } from './session.ts'
+import { socketOf } from './wal/message-stream.ts'
 
 /** Codes of Node for calls that were wrong, rather than for a network that is. */
 const ownFault = /^ERR_(?!TLS_)/

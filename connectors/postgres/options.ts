@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { secret } from '../../src/core/secret.ts'
 import { version } from '../../src/core/version.ts'
-import type { DecodingOptions } from './decoder.ts'
 import { hashWith, type Mask, maskWith, truncateTo } from './mask.ts'
 import { matchesGlob, parseKeyColumns, type Selects, selects, splitList } from './selection.ts'
-import { type SlotLife, slotLifeOf, slotOptions, urlOf } from './slot-options.ts'
-import { type SnapshotSettings, snapshotOptions, snapshotSettings } from './snapshot-options.ts'
+import { type SlotLife, slotLifeOf, slotOptions, urlOf } from './slot/options.ts'
+import { type SnapshotSettings, snapshotOptions, snapshotSettings } from './snapshot/options.ts'
 import { debeziumModes, plainModes, type ValueModes } from './values/modes.ts'
+import type { DecodingOptions } from './wal/decoder.ts'
 
 const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, 'must consist of 1-63 of a-z, 0-9 and _')
 

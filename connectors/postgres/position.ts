@@ -1,7 +1,11 @@
 import type { Position } from '../../src/core/source.ts'
-import type { ChunkRange } from './chunk-range.ts'
-import { decodeIncremental, encodeIncremental, type IncrementalState } from './incremental-state.ts'
-import { formatLsn, type Lsn, parseLsn } from './lsn.ts'
+import type { ChunkRange } from './snapshot/chunk-range.ts'
+import {
+  decodeIncremental,
+  encodeIncremental,
+  type IncrementalState,
+} from './snapshot/incremental-state.ts'
+import { formatLsn, type Lsn, parseLsn } from './wal/lsn.ts'
 
 /**
  * How far the connector has come in a database. As text it is JSON with these members:

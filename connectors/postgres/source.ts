@@ -4,21 +4,23 @@ import type { Connector, ConnectorContext, ConnectorStatus } from '../../src/cor
 import type { NewRecord } from '../../src/core/record.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
 import { Connections } from './connections.ts'
-import type { Origin } from './envelope-writer.ts'
-import { Heartbeat, heartbeatTopic } from './heartbeat.ts'
-import { IncrementalSnapshot } from './incremental.ts'
-import { newRun } from './incremental-state.ts'
-import { formatLsn, type Lsn, parseLsn } from './lsn.ts'
 import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { acknowledged, decodePosition, encodePosition, type PostgresPosition } from './position.ts'
-import { ensurePublication } from './publication.ts'
-import { PublicationWatch } from './publication-watch.ts'
-import { Relations, topicOf } from './relations.ts'
-import type { SnapshotCommand } from './signal.ts'
-import { checkWalLevel, createSlot, identify, type NewSlot, readSenderTimeoutMs } from './slot.ts'
-import { adopt, type Connected, dropOnStop, resume, stopReason } from './slot-life.ts'
-import { copyTables } from './snapshot.ts'
-import { defaultChunkPages } from './snapshot-bounds.ts'
+import { Heartbeat, heartbeatTopic } from './slot/heartbeat.ts'
+import { adopt, type Connected, dropOnStop, resume, stopReason } from './slot/life.ts'
+import { ensurePublication } from './slot/publication.ts'
+import { PublicationWatch } from './slot/publication-watch.ts'
+import {
+  checkWalLevel,
+  createSlot,
+  identify,
+  type NewSlot,
+  readSenderTimeoutMs,
+} from './slot/slot.ts'
+import { WalWatch } from './slot/wal-watch.ts'
+import { defaultChunkPages } from './snapshot/bounds.ts'
+import { IncrementalSnapshot } from './snapshot/incremental.ts'
+import { newRun } from './snapshot/incremental-state.ts'
 import {
   addRuns,
   continueSnapshot,
@@ -27,12 +29,16 @@ import {
   readHorizon,
   snapshotAgain,
   unpublish,
-} from './snapshot-plan.ts'
-import { SnapshotProgress } from './snapshot-progress.ts'
-import { streamChanges } from './stream.ts'
+} from './snapshot/plan.ts'
+import { SnapshotProgress } from './snapshot/progress.ts'
+import type { SnapshotCommand } from './snapshot/signal.ts'
+import { copyTables } from './snapshot/snapshot.ts'
+import { XminWatch } from './snapshot/xmin.ts'
 import { describeTable, findTable, findTables, type Table } from './tables.ts'
-import { WalWatch } from './wal-watch.ts'
-import { XminWatch } from './xmin.ts'
+import type { Origin } from './wal/envelope-writer.ts'
+import { formatLsn, type Lsn, parseLsn } from './wal/lsn.ts'
+import { Relations, topicOf } from './wal/relations.ts'
+import { streamChanges } from './wal/stream.ts'
 
 /** How often status asks the server for the WAL that it keeps. */
 const sampleMs = 2_000

@@ -1,8 +1,8 @@
 import type { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
-import type { RelationMessage } from './pgoutput.ts'
 import type { Selects } from './selection.ts'
 import { quoteName } from './session.ts'
+import type { RelationMessage } from './wal/pgoutput.ts'
 
 /** A table by its two names. */
 export interface TableName {

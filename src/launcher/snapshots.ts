@@ -1,4 +1,4 @@
-import type { SnapshotCommand } from '../../connectors/postgres/signal.ts'
+import type { SnapshotCommand } from '../../connectors/postgres/snapshot/signal.ts'
 import type { Connector } from '../core/plugin.ts'
 import { CommandFailure } from './exit.ts'
 import type { Parts } from './pipeline.ts'

@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { quoteName } from '../session.ts'
 import {
   addTables,
   createPublication,
@@ -6,8 +7,7 @@ import {
   missingTables,
   type Publication,
   type PublicationPlan,
-} from '../publication.ts'
-import { quoteName } from '../session.ts'
+} from '../slot/publication.ts'
 import { describeTable } from '../tables.ts'
 import { error, ok, type Repairable, warning } from './finding.ts'
 import type { Role } from './role.ts'

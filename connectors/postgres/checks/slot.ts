@@ -1,8 +1,8 @@
 import type { Client } from 'pg'
 import { quoteLiteral, quoteName } from '../session.ts'
-import { findSlot } from '../slot.ts'
-import { lossOf, type SlotState } from '../slot-compare.ts'
-import { describeBudget, sampleWal, type WalBudget, walBudget } from '../wal-budget.ts'
+import { lossOf, type SlotState } from '../slot/compare.ts'
+import { findSlot } from '../slot/slot.ts'
+import { describeBudget, sampleWal, type WalBudget, walBudget } from '../slot/wal-budget.ts'
 import { error, ok, type Repairable, warning } from './finding.ts'
 
 export interface SlotWish {

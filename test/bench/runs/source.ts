@@ -1,6 +1,6 @@
 import { Client } from 'pg'
-import { parseLsn } from '../../../connectors/postgres/lsn.ts'
 import { encodePosition } from '../../../connectors/postgres/position.ts'
+import { parseLsn } from '../../../connectors/postgres/wal/lsn.ts'
 import { cpuMicros } from '../measure.ts'
 import { finish } from './finish.ts'
 import { wire } from './wiring.ts'

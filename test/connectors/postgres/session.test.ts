@@ -2,7 +2,7 @@ import { createServer, connect as dial, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { connect, quoteLiteral, quoteName, whereIs } from '../../../connectors/postgres/session.ts'
-import { aliveEveryMs, silenceLimitMs } from '../../../connectors/postgres/silence.ts'
+import { aliveEveryMs, silenceLimitMs } from '../../../connectors/postgres/wal/silence.ts'
 import { type TestDatabase, usePostgres } from '../../support/servers/use.ts'
 import { openSource, read, snapshotEnds } from './reading.ts'
 

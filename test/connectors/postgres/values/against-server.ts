@@ -1,11 +1,11 @@
 import pg from 'pg'
 import type { Test } from 'tap'
-import { TypeCatalog } from '../../../../connectors/postgres/type-catalog.ts'
 import {
   debeziumModes,
   plainModes,
   type ValueModes,
 } from '../../../../connectors/postgres/values/modes.ts'
+import { TypeCatalog } from '../../../../connectors/postgres/values/type-catalog.ts'
 import { columnEncoder } from '../../../../connectors/postgres/values.ts'
 import { usePostgres } from '../../../support/servers/use.ts'
 import { encodeWith } from './encode.ts'

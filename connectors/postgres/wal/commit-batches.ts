@@ -1,0 +1,201 @@
+import type { Batch } from '../../../src/core/source.ts'
+import { encodePosition, isInside, type PostgresPosition } from '../position.ts'
+import type { Commit, OpenRecord } from './envelope-writer.ts'
+import type { Lsn } from './lsn.ts'
+import type { Begin } from './pgoutput.ts'
+
+/** A batch is due after so many bytes; a commit that is larger goes out in parts of this size. */
+const defaultBatchBytes = 1024 * 1024
+
+/** The commit under way, and how much of it went out in an earlier life. */
+export interface OpenCommit extends Commit {
+  readonly lsn: Lsn
+  readonly timestamp: number
+  /** Changes below this one went out already, but for those in `held`. */
+  readonly skip: number
+  readonly held: ReadonlySet<number>
+}
+
+/** A topic's last record of the current commit, with those that share its ordinal. */
+interface Held {
+  record: OpenRecord
+  bytes: number
+}
+
+export interface BatchSizes {
+  readonly batchBytes?: number | undefined
+  /** Most records of a batch. */
+  readonly batchRecords: number
+}
+
+/** Whether a commit went out whole in an earlier life. */
+export function isPast({ skip }: OpenCommit): boolean {
+  return skip === Number.MAX_SAFE_INTEGER
+}
+
+/**
+ * Cuts records into batches at commits, and keeps the position. Each topic's last record of a
+ * commit must bear the end mark, and only COMMIT tells which it was: of a commit that goes out in
+ * parts, that record of every topic waits for the next part.
+ */
+export class CommitBatches {
+  /** Counts the changes of the commit under way, as the server sends them. */
+  ordinal = 0
+  /** The last whole commit, or the part of the current one that went out. */
+  #position: PostgresPosition
+  #records: OpenRecord[] = []
+  readonly #batchBytes: number
+  readonly #batchRecords: number
+  /** Of the records that may go out: all but those in #last. */
+  #bytes = 0
+  /** The part of #bytes that belongs to the current commit. */
+  #commitBytes = 0
+  #commit: OpenCommit | undefined
+  /** Where in #records the current commit begins. */
+  #commitStart = 0
+  readonly #last = new Map<string, Held>()
+  #moved = false
+
+  constructor(
+    position: PostgresPosition,
+    { batchBytes = defaultBatchBytes, batchRecords }: BatchSizes,
+  ) {
+    this.#position = position
+    this.#batchBytes = batchBytes
+    this.#batchRecords = batchRecords
+  }
+
+  get position(): PostgresPosition {
+    return this.#position
+  }
+
+  /** The commit under way. */
+  get commit(): OpenCommit | undefined {
+    return this.#commit
+  }
+
+  /** No BEGIN without its COMMIT, and nothing that waits to go out. */
+  get isIdle(): boolean {
+    return this.#commit === undefined && this.#records.length === 0 && !this.#moved
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= this.#batchBytes || this.#records.length > this.#batchRecords
+  }
+
+  /** Whether the change at hand went out in an earlier life; then it is only counted. */
+  get isPassed(): boolean {
+    const { skip, held } = this.#commit!
+    return this.ordinal < skip && !held.has(this.ordinal)
+  }
+
+  begin({ lsn, micros, xid }: Begin): OpenCommit {
+    const before = this.#position
+    const again = lsn === before.commit && isInside(before)
+    const skip = lsn > before.commit ? 0 : again ? before.ordinal : Number.MAX_SAFE_INTEGER
+    const next = before.lastVersion + 1n
+    this.#commit = {
+      ...{ lsn, xid, micros, skip, held: new Set(again ? before.held : []) },
+      version: again ? before.lastVersion : lsn > next ? lsn : next,
+      timestamp: Number(micros / 1000n),
+      previous: before.commitEnd === 0n ? null : String(before.commitEnd),
+    }
+    this.#commitStart = this.#records.length
+    this.ordinal = 0
+    return this.#commit
+  }
+
+  push(record: OpenRecord): void {
+    const { topic, key, value } = record
+    this.#records.push(record)
+    this.#hold(topic, record, (key?.length ?? 0) + (value?.length ?? 0) + 32)
+  }
+
+  /** COMMIT: the commit is whole. */
+  end(endLsn: Lsn): void {
+    const commit = this.#commit!
+    const wrote = this.ordinal > 0 || this.#last.size > 0
+    for (const { record, bytes } of this.#last.values()) {
+      record.endsCommit = true
+      this.#bytes += bytes
+    }
+    this.#last.clear()
+    this.#commit = undefined
+    this.#commitStart = this.#commitBytes = 0
+    if (isPast(commit)) return
+    this.#position = {
+      ...this.#position,
+      ...{ commit: commit.lsn, ordinal: this.ordinal, held: [], commitEnd: endLsn },
+      lastVersion: wrote ? commit.version : this.#position.lastVersion,
+      idle: undefined,
+    }
+    this.#moved = true
+  }
+
+  /** What is ready: all whole commits, or a part of one that is a giant. */
+  take(): Batch<OpenRecord> | undefined {
+    if (this.#commit === undefined || this.#commitStart > 0) return this.#takeWhole()
+    return this.isFull ? this.#takePart(this.#commit) : undefined
+  }
+
+  /** An idle moment: everything up to `walEnd` has been seen. */
+  idle(walEnd: Lsn): Batch<OpenRecord> {
+    this.#position = { ...this.#position, idle: walEnd }
+    return { records: [], position: encodePosition(this.#position), complete: true }
+  }
+
+  /** A record that is no change of the database; between commits, it is one of its own. */
+  add(make: (version: bigint) => OpenRecord): Batch<OpenRecord> {
+    const lastVersion = this.#position.lastVersion + 1n
+    this.#position = { ...this.#position, lastVersion }
+    const position = encodePosition(this.#position)
+    return { records: [make(lastVersion)], position, complete: true }
+  }
+
+  /** Puts down in the position what others keep there. */
+  amend(change: Partial<Pick<PostgresPosition, 'incremental' | 'unread' | 'lastVersion'>>): void {
+    this.#position = { ...this.#position, ...change }
+  }
+
+  #takeWhole(): Batch<OpenRecord> | undefined {
+    const count = this.#commit === undefined ? this.#records.length : this.#commitStart
+    if (count === 0 && !this.#moved) return undefined
+    const records = count === this.#records.length ? this.#records : this.#records.slice(0, count)
+    this.#records = this.#records.slice(count)
+    this.#commitStart = 0
+    this.#moved = false
+    this.#bytes = this.#commitBytes
+    return { records, position: encodePosition(this.#position), complete: true }
+  }
+
+  #takePart(commit: OpenCommit): Batch<OpenRecord> {
+    const held = new Set([...this.#last.values()].map(({ record }) => record.ordinal))
+    const records = this.#records.filter(({ ordinal }) => !held.has(ordinal))
+    this.#records = this.#records.filter(({ ordinal }) => held.has(ordinal))
+    this.#bytes = this.#commitBytes = 0
+    this.#position = {
+      ...this.#position,
+      commit: commit.lsn,
+      ordinal: this.ordinal,
+      held: [...held],
+      lastVersion: commit.version,
+    }
+    return { records, position: encodePosition(this.#position), complete: false }
+  }
+
+  /** The record takes the place of the topic's last one, which may go out from now on. */
+  #hold(topic: string, record: OpenRecord, bytes: number): void {
+    const last = this.#last.get(topic)
+    if (last === undefined) {
+      this.#last.set(topic, { record, bytes })
+      return
+    }
+    if (last.record.ordinal === record.ordinal) last.bytes += bytes
+    else {
+      this.#bytes += last.bytes
+      this.#commitBytes += last.bytes
+      last.bytes = bytes
+    }
+    last.record = record
+  }
+}
