@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import type { ConnectorPlugin, SinkPlugin } from '../core/plugin.ts'
+import type { Branch } from '../streams/declared/branch.ts'
 import { crossCheck } from './cross-check.ts'
+import { readDeclared } from './declared.ts'
 import { Draft } from './draft.ts'
 import type { Fault, Place } from './fault.ts'
 import type { Environment } from './interpolate.ts'
@@ -27,13 +29,22 @@ export interface ConnectorConfig {
   readonly options: unknown
 }
 
-export interface ViewConfig {
+/** A view: code in a module, or described in the file itself. */
+export type ViewConfig = ViewModule | DeclaredView
+
+export interface ViewModule {
   readonly name: string
+  readonly place: Place
   /** Absolute path of the module. */
   readonly module: string
   /** What to take from it, if it is said. */
   readonly export: string | undefined
+}
+
+export interface DeclaredView {
+  readonly name: string
   readonly place: Place
+  readonly root: Branch
 }
 
 export interface SinkConfig {
@@ -112,17 +123,23 @@ function compose(draft: Draft, registry: Registry, directory: string): Config | 
     plugins: registry.connectors,
   })
   const sinks = readParts(draft, directory, { section: 'sinks', plugins: registry.sinks })
-  const views = draft.names(['views']).map((name): ViewConfig => {
-    const found = draft.parse(view, ['views', name])
-    const module = resolve(directory, found?.module ?? '')
-    const place = draft.place(['views', name])
-    return { name, module, export: found?.export, place }
-  })
+  const views = draft.names(['views']).flatMap((name) => readView(draft, name, directory) ?? [])
   const name = top?.name ?? String(draft.at(['name']))
   const linked = crossCheck(draft, { name, connectors, views, sinks })
   if (top === undefined) return undefined
   const log = { ...top.log, path: resolve(directory, top.log.path ?? `data/${name}`) }
   return { name, log, connectors, views, ...linked }
+}
+
+function readView(draft: Draft, name: string, directory: string): ViewConfig | undefined {
+  const path = ['views', name]
+  const place = draft.place(path)
+  if (draft.names(path).includes('root')) {
+    const root = readDeclared(draft, path)
+    return root && { name, place, root }
+  }
+  const found = draft.parse(view, path)
+  return found && { name, place, module: resolve(directory, found.module), export: found.export }
 }
 
 function checkNames(draft: Draft): void {

@@ -72,10 +72,9 @@ function connectorTopics(draft: Draft, { name, connectors }: Found): readonly st
 }
 
 function checkModules(draft: Draft, views: readonly ViewConfig[]): void {
-  for (const { name, module } of views) {
-    const written = draft.at(['views', name, 'module'])
-    if (typeof written !== 'string' || existsSync(module)) continue
-    draft.report(['views', name, 'module'], `there is no file ${module}`)
+  for (const view of views) {
+    if (!('module' in view) || existsSync(view.module)) continue
+    draft.report(['views', view.name, 'module'], `there is no file ${view.module}`)
   }
 }
 

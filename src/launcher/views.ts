@@ -1,8 +1,9 @@
 import { pathToFileURL } from 'node:url'
 import { MillraceError } from '../core/errors.ts'
+import { declaredView } from '../streams/declared/declared-view.ts'
 import { Topology } from '../streams/topology.ts'
 import { tableView, type ViewDefinition } from '../streams/view.ts'
-import type { Config, SinkConfig, ViewConfig } from './config.ts'
+import type { Config, SinkConfig, ViewModule } from './config.ts'
 import type { Fault } from './fault.ts'
 import { didYouMean } from './nearest.ts'
 
@@ -15,7 +16,7 @@ export async function loadViews(config: Config): Promise<LoadedViews> {
   const faults: Fault[] = []
   const definitions: Record<string, ViewDefinition> = {}
   for (const view of config.views) {
-    const found = await loadView(view)
+    const found = 'root' in view ? declaredView(view.root) : await loadModule(view)
     if (typeof found === 'string') faults.push({ ...view.place, what: found })
     else definitions[view.name] = found
   }
@@ -69,7 +70,7 @@ function unknownTopics({ topics, views }: Config, topology: Topology): readonly 
 }
 
 /** The definition, or what is wrong with it. */
-async function loadView(view: ViewConfig): Promise<ViewDefinition | string> {
+async function loadModule(view: ViewModule): Promise<ViewDefinition | string> {
   let module: Readonly<Record<string, unknown>>
   try {
     module = await import(pathToFileURL(view.module).href)

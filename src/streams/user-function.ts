@@ -8,6 +8,8 @@ export interface Place {
   readonly topic: string
   /** The name of the step. */
   readonly step: string
+  /** Where failures are noted and gone past; what it returns is thrown in their place. */
+  readonly skip?: (error: MillraceError) => Error
 }
 
 /** Calls a function of the user; what it throws says where, and for which key. */
@@ -25,7 +27,7 @@ export function userFunction<A, B, R>(
 }
 
 export function failure({ view, topic, step }: Place, key: Key, cause: unknown): MillraceError {
-  const [line] = String(cause).split('\n')
+  const [line] = (cause instanceof MillraceError ? cause.message : String(cause)).split('\n')
   const message = `View ${view} failed in ${step} at key ${key} of ${topic}: ${line}.`
   return new MillraceError('VIEW_FAILED', message, { cause })
 }

@@ -18,7 +18,7 @@ export function configure(directory: string, sinks: readonly string[]): Configur
   const pipeline = parse(readFileSync(join(example, 'pipeline.yaml'), 'utf8'))
   const logPath = join(directory, 'log')
   pipeline.log = { path: logPath }
-  pipeline.views.orders.module = join(example, 'views/orders.ts')
+  pipeline.views.orders = { module: join(example, 'views/orders.ts') }
   for (const name of Object.keys(pipeline.sinks)) {
     if (!sinks.includes(name)) delete pipeline.sinks[name]
   }
