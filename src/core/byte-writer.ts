@@ -1,4 +1,4 @@
-const largestRoom = 2 * 1024 * 1024
+const largestRoom = 6 * 1024 * 1024
 
 /**
  * Builds many small pieces (keys, values, blocks) one after another in large shared chunks, so that
@@ -23,7 +23,7 @@ export class ByteWriter {
 
   /**
    * Writes over everything taken so far: nobody holds a piece any more. One chunk then has room for
-   * as much as was taken since the last time, up to two megabytes.
+   * as much as was taken since the last time, up to six megabytes.
    */
   rewind(): void {
     const wanted = Math.min(this.#left + this.at, largestRoom)

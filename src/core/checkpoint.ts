@@ -2,7 +2,7 @@
  * A sink's checkpoint as it is stored in the target, beside the data:
  *
  *   <pipeline>/<sink>/<topic>/<partition>
- *   {"v":1,"source":…,"position":…,"timestamp":…,"epoch":…,"target":…,"config":…}
+ *   {"v":1,"source":…,"position":…,"timestamp":…,"epoch":…,"target":…,"config":…,"sweep":…}
  *
  * Ownership: whoever resumes *claims* the checkpoint by writing it back with the epoch raised by
  * one, and every later commit replaces exactly what this owner wrote last (compare-and-set). So an
@@ -30,10 +30,18 @@ export interface StoredCheckpoint {
   readonly target: string
   /** Digest of the options that shape what is written. */
   readonly config: string
+  /**
+   * While a target is filled again that was not empty: what lay in it, in the sink's own words. What
+   * has not been written anew at the end is removed.
+   */
+  readonly sweep?: string
 }
 
 /** What must be the same for a stored position to count. */
-export type Claimant = Pick<StoredCheckpoint, 'source' | 'target' | 'config'>
+export interface Claimant extends Pick<StoredCheckpoint, 'source' | 'target' | 'config' | 'sweep'> {
+  /** Where to go on although the target is another: it was filled up to there. */
+  readonly reached?: Position
+}
 
 /**
  * Digests the options that shape what a sink writes: when it changes, the target is filled anew.
@@ -57,12 +65,14 @@ export type CheckpointPlace = Pick<SinkContext, 'pipeline' | 'name' | 'topic' | 
  */
 export function claim(
   stored: StoredCheckpoint | undefined,
-  { source, target, config }: Claimant,
+  { source, target, config, sweep, reached }: Claimant,
 ): StoredCheckpoint {
   const epoch = (stored?.epoch ?? 0) + 1
   const same = stored?.source === source && stored.target === target && stored.config === config
-  const { position, timestamp } = same ? stored : { position: null, timestamp: 0 }
-  return { v: 1, source, position, timestamp, epoch, target, config }
+  const { position, timestamp } = same ? stored : { position: reached ?? null, timestamp: 0 }
+  const unswept = same ? stored.sweep : sweep
+  const next = { v: 1, source, position, timestamp, epoch, target, config } as const
+  return unswept === undefined ? next : { ...next, sweep: unswept }
 }
 
 /** The checkpoint to write on commit, in place of exactly `held`. */
@@ -94,14 +104,18 @@ export function assertHeld(
 }
 
 export function encodeCheckpoint(checkpoint: StoredCheckpoint): string {
-  const { v, source, position, timestamp, epoch, target, config } = checkpoint
-  return JSON.stringify({ v, source, position, timestamp, epoch, target, config })
+  const { v, source, position, timestamp, epoch, target, config, sweep } = checkpoint
+  return JSON.stringify({ v, source, position, timestamp, epoch, target, config, sweep })
 }
 
 /** Throws TARGET_MISCONFIGURED on anything that `encodeCheckpoint` has not written. */
 export function decodeCheckpoint(text: string, place: string): StoredCheckpoint {
   const parsed = stored.safeParse(parseJson(text))
-  if (parsed.success) return { ...parsed.data, position: parsed.data.position as Position | null }
+  if (parsed.success) {
+    const { sweep, ...rest } = parsed.data
+    const position = rest.position as Position | null
+    return { ...rest, position, ...(sweep !== undefined && { sweep }) }
+  }
   throw new MillraceError(
     'TARGET_MISCONFIGURED',
     `The checkpoint ${place} is not one of this version: ${text.slice(0, 80)}. Remove it to fill the target again.`,
@@ -116,6 +130,7 @@ const stored = z.strictObject({
   epoch: z.int().positive(),
   target: z.string(),
   config: z.string(),
+  sweep: z.string().optional(),
 })
 
 function parseJson(text: string): unknown {

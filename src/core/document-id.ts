@@ -29,17 +29,30 @@ export const keyId: IdOf = (key) => {
  * The function it returns throws CONFIG_INVALID if the key's columns are not those of the template.
  */
 export function idTemplate(template: string): IdOf {
+  const { columns, fill } = textTemplate(template)
+  return (key) => fill(valuesOf(key, columns, template))
+}
+
+/** A template's columns, in the order in which their values fill it. */
+export interface TextTemplate {
+  readonly columns: readonly string[]
+  /** Other values never give the same text. */
+  readonly fill: (values: readonly string[]) => string
+}
+
+/** The same template, for values that come from elsewhere than the key. */
+export function textTemplate(template: string): TextTemplate {
   const { literals, columns } = parseTemplate(template)
   const separators = literals.slice(1, -1).map((literal) => separatorOf(literal, template))
-  return (key) => {
-    const values = valuesOf(key, columns, template)
-    let id = literals[0]!
+  const fill = (values: readonly string[]) => {
+    let text = literals[0]!
     for (let i = 0; i < columns.length; i++) {
-      const text = columns.length === 1 ? values[i]! : escapeText(values[i]!, separators[i] ?? '')
-      id += text + literals[i + 1]!
+      const value = columns.length === 1 ? values[i]! : escapeText(values[i]!, separators[i] ?? '')
+      text += value + literals[i + 1]!
     }
-    return id
+    return text
   }
+  return { columns, fill }
 }
 
 /** An option that holds an id template; a fault in it is a fault of the configuration. */

@@ -1,5 +1,5 @@
 import { type IdOf, keyId } from './document-id.ts'
-import { type Envelope, readEnvelope } from './envelope.ts'
+import { type Envelope, readChange } from './envelope.ts'
 import { MillraceError } from './errors.ts'
 import type { LogRecord } from './record.ts'
 import type { Refusal } from './sink.ts'
@@ -11,6 +11,8 @@ export interface Document {
   readonly key: Uint8Array
   /** The row after the change, as JSON bytes; `null`: the document is deleted. */
   readonly body: Uint8Array | null
+  /** The row before the change, where the record tells it. */
+  readonly before: Uint8Array | null
   readonly version: bigint
   readonly ordinal: number
 }
@@ -25,20 +27,18 @@ export function decodeDocument(
   record: LogRecord,
   idOf: IdOf = keyId,
 ): Document | 'filtered' | Refusal {
-  const { key, value, version, ordinal } = record
+  const { key, version, ordinal } = record
   try {
-    const envelope = value === null ? tombstone : readEnvelope(value)
+    const envelope = readChange(record)
     if (envelope.op === 't' || envelope.op === 'm') return 'filtered'
     if (key === null) return noKey
     const body = envelope.op === 'd' ? null : afterOf(envelope)
-    return { id: idOf(key), key, body, version, ordinal }
+    return { id: idOf(key), key, body, before: envelope.before, version, ordinal }
   } catch (error) {
     if (error instanceof MillraceError || !(error instanceof SyntaxError)) throw error
     return { code: 'not_a_change', reason: `The record cannot be read: ${error.message}.` }
   }
 }
-
-const tombstone: Envelope = { op: 'd', before: null, after: null }
 
 const noKey: Refusal = {
   code: 'no_key',

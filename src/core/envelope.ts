@@ -1,4 +1,5 @@
 import { endOfValue, skipSpace } from './json-scan.ts'
+import { type NewRecord, rowHeader } from './record.ts'
 
 /** create, update, delete, read (snapshot), truncate, logical message: Debezium's letters. */
 export type Op = 'c' | 'u' | 'd' | 'r' | 't' | 'm'
@@ -8,6 +9,13 @@ export interface Envelope {
   readonly op: Op
   readonly before: Uint8Array | null
   readonly after: Uint8Array | null
+}
+
+/** What a record says: of a tombstone, of a row alone (`rowHeader`), or of an envelope. */
+export function readChange({ value, headers }: NewRecord): Envelope {
+  if (value === null) return { op: 'd', before: null, after: null }
+  const op = headers?.[rowHeader]
+  return op === undefined ? readEnvelope(value) : { op: op as Op, before: null, after: value }
 }
 
 /**

@@ -38,6 +38,10 @@ export const errors = {
     kind: 'paused',
     hint: 'Correct the target as the message says; it goes on by itself.',
   },
+  SPILL_FAILED: {
+    kind: 'paused',
+    hint: 'Make room in the data directory, or make it writable; it goes on by itself.',
+  },
   SERVER_ERROR: {
     kind: 'paused',
     hint: 'Mend what the server names; it goes on by itself.',
@@ -48,11 +52,11 @@ export const errors = {
   },
   SLOT_LOST: {
     kind: 'fatal',
-    hint: 'The slot is gone, and with it changes that were never read. Remove the data directory (or give the connector a new name) to take a new snapshot.',
+    hint: 'The slot is gone, and with it changes that were never read. `snapshot.mode: when_needed` takes a new snapshot.',
   },
   POSITION_GAP: {
     kind: 'fatal',
-    hint: 'The slot was moved past changes that were never read. Remove the data directory (or give the connector a new name) to take a new snapshot.',
+    hint: 'There are changes that were never read. `snapshot.mode: when_needed` takes a new snapshot.',
   },
   SERVER_ROLLED_BACK: {
     kind: 'fatal',
@@ -60,12 +64,16 @@ export const errors = {
   },
   OTHER_DATABASE: {
     kind: 'fatal',
-    hint: 'The connector points at another server than before. Correct the URL, or give the connector a new name.',
+    hint: 'The connector points at another server than before. Correct the URL, name an upgraded server with `slot.adopt.system`, or give the connector a new name.',
   },
   TABLE_MISSING: { kind: 'fatal', hint: 'Create the table, or take it out of the configuration.' },
   TOPIC_COLLISION: {
     kind: 'fatal',
     hint: 'Rename one of the tables, or read it with a connector of its own prefix.',
+  },
+  OUTBOX_MISUSED: {
+    kind: 'fatal',
+    hint: 'Write events by INSERT only, with all columns that the outbox needs; or set `table.op.invalid.behavior` to warn, and restart.',
   },
   NO_KEY: {
     kind: 'fatal',
@@ -78,6 +86,30 @@ export const errors = {
   LOG_IN_USE: {
     kind: 'fatal',
     hint: 'Another process runs on this data directory. Stop it, or choose another directory.',
+  },
+  WRITER_FENCED: {
+    kind: 'transient',
+    hint: 'Another instance writes under the same name by now; this one tries again, as a standby.',
+  },
+  RECORD_TOO_LARGE: {
+    kind: 'fatal',
+    hint: 'Raise `max.message.bytes` of the topic (and `replica.fetch.max.bytes` of the brokers), then restart.',
+  },
+  TOPIC_LAYOUT: {
+    kind: 'fatal',
+    hint: 'Give the topics that are read together the same number of partitions: `log.partitions`, or `partitions` of a pattern under `log.topics`.',
+  },
+  SCHEMA_INCOMPATIBLE: {
+    kind: 'fatal',
+    hint: 'Change the table back, or the compatibility of the subject in the schema registry, and start again: nothing is lost.',
+  },
+  LOG_GAP: {
+    kind: 'fatal',
+    hint: 'Retention removed records that this part had not read. `millrace sink refill` fills a sink anew, `millrace offsets rewind` makes views begin anew.',
+  },
+  LOG_UNWRITABLE: {
+    kind: 'fatal',
+    hint: 'Make room on the disk of the data directory, or mend it, and start again: nothing is lost.',
   },
   LOG_CORRUPT: {
     kind: 'fatal',

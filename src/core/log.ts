@@ -28,6 +28,12 @@ export interface Log {
 
   describe(): Promise<LogInfo>
 
+  /**
+   * Of one partition of each topic, the offset behind its last record. Absent: the ends that
+   * `describe` gives are those; elsewhere they may count more than records.
+   */
+  ends?(topics: readonly string[], partition: number): Promise<ReadonlyMap<string, bigint>>
+
   close(): Promise<void>
 }
 
@@ -39,6 +45,8 @@ export interface Assignment {
   task(name: string): Task
   /** Aborts when the partition is taken away. */
   readonly signal: AbortSignal
+  /** To be called once nothing is done with the partition any more: another process may have it. */
+  readonly release?: () => void
 }
 
 /** A writer with state. What its store holds is committed with its records and its position. */

@@ -1,6 +1,7 @@
 import type { ZodType } from 'zod'
 import type { Reading } from './reading.ts'
 import type { LogRecord, NewRecord } from './record.ts'
+import type { Reindexing } from './reindexing.ts'
 import type { Sink } from './sink.ts'
 import type { Source } from './source.ts'
 
@@ -13,15 +14,23 @@ export interface Plugin<Options, Context, Part> {
   /** Strict object with a default and a description for every option; secrets carry `secret`. */
   readonly options: ZodType<Options>
   /** Looks for what would go wrong later: missing rights, settings, tables. Changes nothing. */
-  check(options: Options): AsyncIterable<Finding>
+  check(options: Options, named?: Named): AsyncIterable<Finding>
   /** Connects lazily: an unreachable server is an error of `resume` or `read`, not of `open`. */
   open(options: Options, context: Context): Part
+}
+
+/** Names that a part may make names of its own from, such as that of a slot. */
+export interface Named {
+  readonly pipeline: string
+  readonly name: string
 }
 
 export interface Finding {
   readonly level: 'ok' | 'warning' | 'error'
   readonly what: string
   readonly hint?: string
+  /** What repairs it, a statement of SQL an entry. */
+  readonly repair?: readonly string[]
 }
 
 export interface ConnectorContext {
@@ -29,6 +38,8 @@ export interface ConnectorContext {
   readonly name: string
   /** Says something worth a line: progress of a snapshot, a slot made. */
   readonly say: (line: string) => void
+  /** A place for files that nobody misses after a restart. It may not be there yet. */
+  readonly directory?: string
 }
 
 export interface SinkContext {
@@ -36,6 +47,8 @@ export interface SinkContext {
   readonly name: string
   readonly topic: string
   readonly partition: number
+  /** Whether instances of this pipeline may run in several processes at the same time. */
+  readonly shared?: boolean
   /** The columns of the topic's key are the target's id unless the options say otherwise. */
   readonly say: (line: string) => void
 }
@@ -45,11 +58,15 @@ export type ConnectorPlugin<Options> = Plugin<Options, ConnectorContext, Connect
 export interface SinkPlugin<Options> extends Plugin<Options, SinkContext, Sink<LogRecord>> {
   /** Reads back what the sink has written, for `verify` and `explain`. Connects lazily, too. */
   read?(options: Options, context: SinkContext): Reading
+  /** Fills a new target beside the one that serves, for `reindex`. Connects lazily, too. */
+  reindex?(options: Options, context: SinkContext): Reindexing
 }
 
 /** A source with what status shows of it. */
 export interface Connector extends Source<NewRecord> {
   status(): ConnectorStatus
+  /** While it is paused: keeps `status` true of what grows at the origin, until aborted. */
+  watch?(signal: AbortSignal): Promise<void>
   /** The topics it writes, as far as the options tell. */
   readonly topics: readonly string[]
 }

@@ -1,7 +1,8 @@
 import type { Meter } from './meter.ts'
-import { readAhead } from './read-ahead.ts'
-import type { Outcome, Refusal, Sink } from './sink.ts'
-import type { Position, Source } from './source.ts'
+import { lastTimestamp } from './packed-records.ts'
+import { type Gathering, readAhead } from './read-ahead.ts'
+import type { Checkpoint, Outcome, Refusal, Sink } from './sink.ts'
+import type { Batch, Position, Source } from './source.ts'
 
 /** A record and why its target refused it. */
 export interface Refused<T> extends Refusal {
@@ -19,6 +20,8 @@ export interface Pipe<T> {
    * flushed or deleted meanwhile is noticed, and filled again, although nothing new comes.
    */
   readonly idleMs?: number
+  /** How batches are joined that have come meanwhile. By default each is written by itself. */
+  readonly gathering?: () => Gathering<Batch<T>>
 }
 
 /**
@@ -26,32 +29,54 @@ export interface Pipe<T> {
  *
  * The order of the steps is the delivery guarantee: write, keep the refused, commit, acknowledge. A
  * crash between any two of them repeats work; it never loses a record. Recovery is therefore just
- * starting again.
+ * starting again. Where a sink allows it, the next batch is written while this one is committed.
  */
 export async function pump<T extends { readonly timestamp: number }>(
-  { source, sink, deadLetters, meter, idleMs }: Pipe<T>,
+  pipe: Pipe<T>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { source, sink, deadLetters, meter, idleMs } = pipe
   const from = await resume(source, sink)
+  meter.resumed(from)
+  const ahead = { idleMs, gathering: pipe.gathering?.() }
   let timestamp = 0
   let position = from
-  for await (const batch of readAhead((signal) => source.read(from, signal), signal, idleMs)) {
-    if (batch === undefined) {
-      if (position) await sink.commit({ source: source.name, position, timestamp })
-      continue
+  let committed = Promise.resolve()
+  try {
+    for await (const batch of readAhead((signal) => source.read(from, signal), signal, ahead)) {
+      if (batch === undefined) {
+        await committed
+        if (position) await sink.commit({ source: source.name, position, timestamp })
+        continue
+      }
+      meter.state = 'running'
+      meter.reason = null
+      const outcomes = await sink.write(batch)
+      const refused = refusals(batch.records, outcomes)
+      if (refused.length > 0) await deadLetters(refused)
+      timestamp = lastTimestamp(batch.records) ?? timestamp
+      position = batch.position
+      await committed
+      committed = commit(pipe, { source: source.name, position, timestamp }, outcomes)
+      committed.catch(() => {}) // Reported by the `await`, later.
+      if (!sink.overlaps) await committed
     }
-    meter.state = 'running'
-    meter.reason = null
-    const outcomes = await sink.write(batch)
-    const refused = refusals(batch.records, outcomes)
-    if (refused.length > 0) await deadLetters(refused)
-    timestamp = batch.records.at(-1)?.timestamp ?? timestamp
-    position = batch.position
-    await sink.commit({ source: source.name, position, timestamp })
-    source.ack(position)
-    meter.count(outcomes)
-    meter.timestamp = timestamp
+    await committed
+  } finally {
+    await committed.catch(() => {}) // Nothing may be under way when the sink resumes again.
   }
+}
+
+async function commit<T>(
+  { source, sink, meter }: Pipe<T>,
+  checkpoint: Checkpoint,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  meter.committing(checkpoint.position, outcomes)
+  await sink.commit(checkpoint)
+  source.ack(checkpoint.position)
+  meter.committed()
+  meter.timestamp = checkpoint.timestamp
 }
 
 async function resume<T>(source: Source<T>, sink: Sink<T>): Promise<Position | undefined> {

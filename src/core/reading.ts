@@ -22,6 +22,8 @@ export interface Reading {
   render?(body: Uint8Array): string
   /** Whether documents go by themselves after some time. */
   readonly expires: boolean
+  /** Whether documents stay when their rows are deleted. */
+  readonly keepsDeleted?: boolean
   /** How far the sink has come; `null` if there is no checkpoint. */
   checkpoint(): Promise<Position | null>
   /** How many documents there are, deleted ones not counted. */

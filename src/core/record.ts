@@ -35,6 +35,9 @@ export interface LogRecord extends NewRecord {
 /** Header on a change whose row lacks columns: a JSON array of their names (unchanged TOAST). */
 export const unchangedHeader = 'millrace.unchanged'
 
+/** Header on a record whose value is a row and no envelope: the operation's letter. */
+export const rowHeader = 'millrace.row'
+
 /** Header on a truncate (`t`) that only removes rows whose version is below this one, in digits. */
 export const sweepHeader = 'millrace.sweep'
 

@@ -42,6 +42,12 @@ export interface Sink<T> {
    */
   write(batch: Batch<T>): Promise<readonly Outcome[]>
 
+  /**
+   * Whether `write` may be called while a commit is under way. Two batches may then be written and
+   * not committed, so it is for sinks that write at once, not for those that stage.
+   */
+  readonly overlaps?: boolean
+
   /** Once this resolves, every record written before and the checkpoint itself are durable. */
   commit(checkpoint: Checkpoint): Promise<void>
 

@@ -10,7 +10,17 @@ export interface Batch<T> {
   readonly position: Position
   /** Ends at a commit of the origin, not inside one. */
   readonly complete: boolean
+  /** Whether nothing more was there when it was read. Absent: unknown. */
+  readonly atEnd?: boolean
+  /** Must not be joined with others on its way to a sink. */
+  readonly alone?: boolean
 }
+
+/**
+ * Why the signal of `read` aborts where somebody asked for the end, unlike an end that the failure
+ * of others brings.
+ */
+export const stopReason = 'stop'
 
 /** Something to read from: a Postgres slot, or topics of the log. */
 export interface Source<T> {
@@ -31,6 +41,9 @@ export interface Source<T> {
    * Once `signal` aborts, a pending read ends instead of waiting for data.
    */
   read(from: Position | undefined, signal: AbortSignal): AsyncIterable<Batch<T>>
+
+  /** Where partitions of the log are read: `topic/partition` to the offset that comes next. */
+  next?(position: Position): ReadonlyMap<string, bigint>
 
   /** Everything up to `position` is durable elsewhere; the source may forget it. */
   ack(position: Position): void

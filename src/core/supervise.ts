@@ -41,7 +41,10 @@ function delay(error: unknown, meter: Meter, attempt: number): number {
   return kind === 'paused' ? Math.min(probeMs, backoffMs(attempt, 1_000)) : backoffMs(attempt)
 }
 
-/** Doubles from `firstMs` to 10 s, with jitter so that restarting parts do not march in step. */
+/**
+ * Anything up to a bound that doubles from `firstMs` to 10 s: with full jitter, parts that start
+ * again do not march in step.
+ */
 export function backoffMs(attempt: number, firstMs = 25, random = Math.random): number {
-  return Math.min(10_000, firstMs * 2 ** attempt) * (0.5 + random() / 2)
+  return Math.min(10_000, firstMs * 2 ** attempt) * random()
 }

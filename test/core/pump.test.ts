@@ -99,3 +99,31 @@ test('a target that was flushed while nothing was written is noticed', async (t)
   const { made, signal } = pipe([[5]], { idleMs: 5, stopAfter: 9, failAt: 2 })
   await t.rejects(pump(made, signal), { code: 'TARGET_CHANGED' })
 })
+
+test('a sink that allows it writes the next batch while one is committed', async (t) => {
+  const { made, steps, signal } = pipe([[1], [2], [3]])
+  const commit = made.sink.commit
+  const sink = {
+    ...made.sink,
+    overlaps: true,
+    commit: async (checkpoint: Checkpoint) => {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      await commit(checkpoint)
+    },
+  }
+  await pump({ ...made, sink }, signal)
+  const written = (step: string) => steps.indexOf(step)
+  t.ok(written('write 2') < written('commit 1'))
+  t.ok(written('write 3') > written('commit 1'), 'but no more than one')
+  t.same(
+    steps.filter((step) => /commit|ack/.test(step)),
+    ['commit 1', 'ack 1', 'commit 2', 'ack 2', 'commit 3', 'ack 3'],
+  )
+})
+
+test('a commit that fails beside the next write ends the pump once both are over', async (t) => {
+  const { made, steps, signal } = pipe([[1], [2]], { failAt: 1 })
+  const sink = { ...made.sink, overlaps: true }
+  await t.rejects(pump({ ...made, sink }, signal), { code: 'TARGET_CHANGED' })
+  t.notOk(steps.includes('commit 2'))
+})
