@@ -1,5 +1,13 @@
 import { crc32 } from 'node:zlib'
 import type { ByteWriter } from '../core/byte-writer.ts'
+import {
+  endsCommit,
+  hasKey,
+  hasValue,
+  PackedReader,
+  type PackedRecords,
+  writeVarint,
+} from '../core/packed-records.ts'
 import type { LogRecord, NewRecord } from '../core/record.ts'
 import type { Schema } from '../core/schema.ts'
 
@@ -12,6 +20,7 @@ import type { Schema } from '../core/schema.ts'
  *   record: flags:u8
  *           [commit: sequenceDelta:varint versionDelta:varint]   first record of another commit
  *           [time: zigzag timestampDelta:varint]                 unlike the record before
+ *           [gap: varint]                                        offsets that compaction left out
  *           ordinal:varint
  *           [keyLength:varint key] [valueLength:varint value]
  *           [headers: length:varint JSON]  [cause: (sequence - cause):varint]
@@ -22,13 +31,12 @@ import type { Schema } from '../core/schema.ts'
 export const headerBytes = 48
 const format = 1
 
-const ends = 1
-const hasKey = 2
-const hasValue = 4
+// Flags above those of packed records.
 const hasHeaders = 8
 const hasCause = 16
 const newCommit = 32
 const newTime = 64
+const hasGap = 128
 
 /** Largest difference of versions that a block can express; a greater one begins a new block. */
 const maxDelta = 2 ** 53 - 1
@@ -41,12 +49,18 @@ export interface Place {
   readonly schema: number
 }
 
+/** What a record takes at most in a block, but for its headers. */
+export function mostBytes({ key, value }: NewRecord): number {
+  return 64 + (key?.length ?? 0) + (value?.length ?? 0)
+}
+
 /** Builds one block after another for one topic. */
 export class BlockBuilder {
   readonly #out: ByteWriter
   #count = 0
   #first: Place = { sequence: 0, offset: 0, schema: 0 }
   #sequence = 0
+  #offset = 0
   #version = 0n
   #timestamp = 0
 
@@ -67,9 +81,10 @@ export class BlockBuilder {
   }
 
   /** Whether the record may join the block under way. */
-  takes(record: NewRecord, { schema }: Place): boolean {
+  takes(record: NewRecord, { schema, offset, sequence }: Place): boolean {
     if (this.#count === 0) return true
     if (this.#count === maxCount || schema !== this.#first.schema) return false
+    if (offset < this.#offset || sequence < this.#sequence) return false
     const { version } = record
     return version >= this.#version && version - this.#version <= maxDelta
   }
@@ -78,27 +93,40 @@ export class BlockBuilder {
     if (this.#count === 0) this.#begin(record, place)
     const { key, value, headers, cause, timestamp } = record
     const out = this.#out
-    out.reserve(64 + (key?.length ?? 0) + (value?.length ?? 0))
+    out.reserve(mostBytes(record))
     const commit = place.sequence !== this.#sequence
+    const gap = place.offset - this.#offset
     out.bytes[out.at++] =
-      (record.endsCommit ? ends : 0) |
+      (record.endsCommit ? endsCommit : 0) |
       (key === null ? 0 : hasKey) |
       (value === null ? 0 : hasValue) |
       (headers === undefined ? 0 : hasHeaders) |
       (cause === undefined ? 0 : hasCause) |
       (commit ? newCommit : 0) |
-      (timestamp === this.#timestamp ? 0 : newTime)
+      (timestamp === this.#timestamp ? 0 : newTime) |
+      (gap === 0 ? 0 : hasGap)
     if (commit) this.#commit(record, place)
     if (timestamp !== this.#timestamp) this.#time(timestamp)
-    varint(out, record.ordinal)
+    if (gap !== 0) writeVarint(out, gap)
+    this.#offset = place.offset + 1
+    writeVarint(out, record.ordinal)
     if (key !== null) piece(out, key)
     if (value !== null) piece(out, value)
     if (headers !== undefined) piece(out, Buffer.from(JSON.stringify(headers)))
     if (cause !== undefined) {
       out.reserve(8)
-      varint(out, place.sequence - Number(cause))
+      writeVarint(out, place.sequence - Number(cause))
     }
     this.#count++
+  }
+
+  /** Makes a block, which must be empty, of the records `from` up to `to`: their bytes stay. */
+  addPacked(packed: PackedRecords, from: number, to: number, place: Place): void {
+    const { bytes, ends } = packed
+    this.#begin(packed, place)
+    this.#out.copy(bytes, from === 0 ? 0 : ends[from - 1]!, ends[to - 1]!)
+    this.#count = to - from
+    this.#offset = place.offset + this.#count
   }
 
   /** Ends the block. The next record begins another. */
@@ -110,7 +138,7 @@ export class BlockBuilder {
     return block
   }
 
-  #begin(record: NewRecord, place: Place): void {
+  #begin(record: Pick<NewRecord, 'version' | 'timestamp'>, place: Place): void {
     const out = this.#out
     out.begin()
     out.reserve(headerBytes)
@@ -125,20 +153,21 @@ export class BlockBuilder {
     out.at += headerBytes
     this.#first = place
     this.#sequence = place.sequence
+    this.#offset = place.offset
     this.#version = record.version
     this.#timestamp = record.timestamp
   }
 
   #commit({ version }: NewRecord, { sequence }: Place): void {
-    varint(this.#out, sequence - this.#sequence)
-    varint(this.#out, Number(version - this.#version))
+    writeVarint(this.#out, sequence - this.#sequence)
+    writeVarint(this.#out, Number(version - this.#version))
     this.#sequence = sequence
     this.#version = version
   }
 
   #time(timestamp: number): void {
     const delta = timestamp - this.#timestamp
-    varint(this.#out, delta >= 0 ? delta * 2 : -delta * 2 - 1)
+    writeVarint(this.#out, delta >= 0 ? delta * 2 : -delta * 2 - 1)
     this.#timestamp = timestamp
   }
 }
@@ -161,7 +190,7 @@ export function decodeBlock(
   const schema = schemaOf(block.readUInt32BE(8))
   const count = block.readUInt16BE(2)
   const records = new Array<LogRecord>(count)
-  const at = new Reader(block)
+  const at = new PackedReader(block, headerBytes)
   let offset = block.readBigUInt64BE(16)
   let sequence = block.readBigUInt64BE(24)
   let version = block.readBigUInt64BE(32)
@@ -173,6 +202,7 @@ export function decodeBlock(
       version += BigInt(at.varint())
     }
     if (flags & newTime) timestamp += unzigzag(at.varint())
+    if (flags & hasGap) offset += BigInt(at.varint())
     const ordinal = at.varint()
     const key = flags & hasKey ? at.piece() : null
     const value = flags & hasValue ? at.piece() : null
@@ -184,7 +214,7 @@ export function decodeBlock(
       timestamp,
       version,
       ordinal,
-      endsCommit: (flags & ends) !== 0,
+      endsCommit: (flags & endsCommit) !== 0,
       offset: offset++,
       sequence,
       headers: flags & hasHeaders ? JSON.parse(at.piece().toString()) : undefined,
@@ -195,53 +225,13 @@ export function decodeBlock(
   return records
 }
 
-/** Walks through a block. */
-class Reader {
-  readonly #block: Buffer
-  #at = headerBytes
-
-  constructor(block: Buffer) {
-    this.#block = block
-  }
-
-  byte(): number {
-    return this.#block[this.#at++]!
-  }
-
-  varint(): number {
-    let value = 0
-    let scale = 1
-    for (;;) {
-      const byte = this.#block[this.#at++]!
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) return value
-      scale *= 128
-    }
-  }
-
-  piece(): Buffer {
-    const length = this.varint()
-    return this.#block.subarray(this.#at, (this.#at += length))
-  }
-}
-
 function unzigzag(value: number): number {
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2
 }
 
-/** The caller has reserved 8 bytes. */
-function varint(out: ByteWriter, value: number): void {
-  let rest = value
-  while (rest >= 0x80) {
-    out.bytes[out.at++] = (rest & 0x7f) | 0x80
-    rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 128)
-  }
-  out.bytes[out.at++] = rest
-}
-
 function piece(out: ByteWriter, bytes: Uint8Array): void {
   out.reserve(bytes.length + 8)
-  varint(out, bytes.length)
+  writeVarint(out, bytes.length)
   out.copy(bytes)
 }
 

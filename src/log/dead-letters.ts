@@ -103,7 +103,7 @@ function refuse(sink: string, { record, code, reason }: DeadLetter, known?: Lett
 }
 
 /** Where it went wrong, in Kafka Connect's words. */
-function stageOf(sink: string, code: string): string {
+export function stageOf(sink: string, code: string): string {
   if (code === 'no_key') return 'KEY_CONVERTER'
   if (code === 'not_a_change') return 'VALUE_CONVERTER'
   return sink.endsWith('.views') ? 'TRANSFORMATION' : 'TASK_PUT'

@@ -1,47 +1,59 @@
-import type {
-  Assignment,
-  DeadLetters,
-  GroupInfo,
-  Log,
-  LogInfo,
-  Task,
-  TopicInfo,
-} from '../core/log.ts'
+import { join } from 'node:path'
+import { MillraceError } from '../core/errors.ts'
+import type { Assignment, DeadLetters, Log, LogInfo, Task, TopicInfo } from '../core/log.ts'
 import type { LogRecord, NewRecord } from '../core/record.ts'
 import type { Sink } from '../core/sink.ts'
 import type { Position, Source } from '../core/source.ts'
 import { DeadLetterStore } from './dead-letters.ts'
-import { type Environment, getJson, json, openEnvironment, recordStart } from './environment.ts'
+import {
+  type Environment,
+  getJson,
+  json,
+  logFile,
+  openEnvironment,
+  recordStart,
+} from './environment.ts'
+import { Groups } from './groups.ts'
 import { Lanes } from './lanes.ts'
 import { lockDirectory } from './lock.ts'
-import { decodePosition, type Start } from './position.ts'
+import { unwritable } from './log-file.ts'
+import type { Start } from './position.ts'
 import { type OpenCommit, type Readable, visibleEnd } from './readable.ts'
 import { LogReader } from './reader.ts'
+import { positionOfBeginning } from './scan.ts'
 import { LogTask } from './task.ts'
 import { Append, type BlockRoom, LogWriter } from './writer.ts'
 
 /** Opens the log in `path`, made on first use. Throws `LOG_IN_USE` if another process has it. */
 export async function openEmbeddedLog({ path }: { readonly path: string }): Promise<EmbeddedLog> {
   const unlock = lockDirectory(path)
-  const environment = openEnvironment(path)
-  const head = getJson<number>(environment.meta, 'head') ?? 1
-  return new EmbeddedLog(environment, recordStart(environment, head), { head, unlock })
+  try {
+    const environment = openEnvironment(path)
+    const head = getJson<number>(environment.meta, 'head') ?? 1
+    return new EmbeddedLog(environment, recordStart(environment, head), { path, head, unlock })
+  } catch (error) {
+    unlock()
+    throw error instanceof MillraceError ? error : await unwritable(join(path, logFile), error)
+  }
 }
 
 interface Opened {
+  readonly path: string
   readonly head: number
   readonly unlock: () => void
 }
 
 /** Topics in one directory, read and written by one process. */
 export class EmbeddedLog implements Log, Readable {
+  /** The data directory. */
+  readonly path: string
   readonly environment: Environment
   readonly lanes: Lanes
   readonly history: readonly Start[]
   readonly letters: DeadLetterStore
+  readonly groups: Groups
   readonly #unlock: () => void
   readonly #open = new Map<string, OpenCommit>()
-  readonly #groups = new Map<string, Position>()
   /** The next sequence to give away; those below are given, not all of them durable yet. */
   #next: number
   /** Everything below is durable, but for the commits in #open. */
@@ -54,21 +66,23 @@ export class EmbeddedLog implements Log, Readable {
   readonly #room = new Map<string, BlockRoom>()
   /** The commit queued last: they are shown in the order in which they were queued. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Why nothing is written any more: what is in memory may not be what is stored. */
+  #failure: MillraceError | undefined
   #closed = false
 
-  constructor(environment: Environment, history: readonly Start[], { head, unlock }: Opened) {
+  constructor(environment: Environment, history: readonly Start[], opened: Opened) {
+    const { path, head, unlock } = opened
+    this.path = path
     this.environment = environment
     this.lanes = new Lanes(environment)
     this.history = history
     this.letters = new DeadLetterStore(this)
+    this.groups = new Groups(environment)
     this.#unlock = unlock
     this.#next = head
     this.#head = head
     for (const { key, value } of environment.open.getRange()) {
       this.#open.set(key, JSON.parse(value.toString()) as OpenCommit)
-    }
-    for (const { key, value } of environment.groups.getRange()) {
-      this.#groups.set(key, (JSON.parse(value.toString()) as { position: Position }).position)
     }
   }
 
@@ -81,6 +95,7 @@ export class EmbeddedLog implements Log, Readable {
     group: string,
     signal: AbortSignal,
   ): AsyncGenerator<Assignment> {
+    this.groups.join(group, topics, positionOfBeginning(this))
     const source = this.reader(topics, group)
     yield { partition: 0, source, task: (name: string): Task => new LogTask(this, name), signal }
     await new Promise<void>((resolve) => {
@@ -109,6 +124,7 @@ export class EmbeddedLog implements Log, Readable {
       append: (batches: readonly (readonly NewRecord[])[], complete: boolean) => number,
     ) => void,
   ): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
     const open = this.#open.get(writer)
     // After a commit that failed the room is not used again: LMDB may still be reading it.
     const room: BlockRoom = this.#room.get(writer) ?? new Map()
@@ -128,10 +144,22 @@ export class EmbeddedLog implements Log, Readable {
     })
     const before = this.#last
     this.#last = done.catch(() => {})
-    await Promise.all([before, done])
+    await Promise.all([before, done]).catch((error: unknown) => this.#fail(error))
     this.#show(writer, records, left)
     for (const out of room.values()) out.rewind()
     this.#room.set(writer, room)
+  }
+
+  /** Changes what is stored without adding records. Durable once it resolves. */
+  async change(stage: (environment: Environment) => void): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    const done = this.environment.root.batch(() => stage(this.environment))
+    await done.catch((error: unknown) => this.#fail(error))
+  }
+
+  async #fail(error: unknown): Promise<never> {
+    const failure = await unwritable(join(this.path, logFile), error)
+    throw (this.#failure ??= failure)
   }
 
   #leaveOpen(
@@ -169,30 +197,23 @@ export class EmbeddedLog implements Log, Readable {
     return this.#grown.promise
   }
 
-  // Not awaited: it only serves status and retention.
   keepGroup(group: string, position: Position): void {
-    this.#groups.set(group, position)
-    if (!this.#closed) this.environment.groups.put(group, json({ position }))
+    if (!this.#closed) this.groups.keep(group, position)
   }
 
   async describe(): Promise<LogInfo> {
     const topics: TopicInfo[] = []
-    for (const { topic, nextOffset, end, timestamp } of this.lanes.all) {
-      const partitions = [{ start: 0n, end: BigInt(nextOffset) }]
+    for (const { topic, start, nextOffset, end, timestamp } of this.lanes.all) {
+      const partitions = [{ start: BigInt(start), end: BigInt(nextOffset) }]
       topics.push({ topic, partitions, sequence: BigInt(end), timestamp })
     }
-    const groups: GroupInfo[] = []
-    for (const [group, position] of this.#groups) {
-      const sequence = BigInt(decodePosition(position)?.sequence ?? 0)
-      groups.push({ group, position, sequence })
-    }
-    return { topics, head: BigInt(this.#head), groups }
+    return { topics, head: BigInt(this.#head), groups: this.groups.all }
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
+    if (this.#failure === undefined) await this.change(() => this.lanes.keepAll())
     this.#closed = true
-    await this.environment.root.flushed
     await this.environment.root.close()
     this.#unlock()
   }

@@ -4,16 +4,19 @@ import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { MillraceError } from '../core/errors.ts'
 import { readSafe, writeSafe } from './block.ts'
+import { checkLogFile, orCorrupt } from './log-file.ts'
 import type { Start } from './position.ts'
 
 /*
  * One LMDB environment holds everything that must become durable together:
  *
- *   blocks     lane:u32 firstSequence:u64 firstOffset:u64 → a block of records (block.ts)
- *   meta       names → JSON: `format`, `starts`, `head`, `lane/<id>`, `schema/<id>`, `task/<name>`
+ *   blocks     lane:u32 sequence:u64 offset:u64 → a block of records (block.ts); the key is the
+ *              place of one of its records, the first until compaction joins blocks
+ *   meta       names → JSON: `format`, `starts`, `head`, `lane/<id>`, `kept/<id>`,
+ *              `schema/<id>`, `task/<name>`
  *   positions  writer's name → JSON {position, timestamp}
  *   open       writer's name → JSON {sequence, version}: a commit of which only a part is written
- *   groups     group → JSON {position}: how far a reader has come, for status and retention
+ *   groups     group → JSON {position, topics, seenAt}: a reader, for status and retention
  *   state      task:u32 key → value
  *   letters    what a dead letter was refused by and from → JSON: its state (letter.ts)
  *
@@ -32,10 +35,19 @@ export interface Environment {
 
 const formatVersion = 1
 
+/** The one file of a log, in its directory. */
+export const logFile = 'log.mdb'
+
 export function openEnvironment(directory: string, readOnly = false): Environment {
   mkdirSync(directory, { recursive: true })
+  const path = join(directory, logFile)
+  checkLogFile(path, readOnly)
+  return orCorrupt(`the head of ${path}`, () => openFile(path, readOnly))
+}
+
+function openFile(path: string, readOnly: boolean): Environment {
   const root = open<Buffer, Buffer>({
-    path: join(directory, 'log.mdb'),
+    path,
     noSubdir: true,
     maxDbs: 16,
     maxReaders: 126,
@@ -57,15 +69,15 @@ export function openEnvironment(directory: string, readOnly = false): Environmen
     state: root.openDB<Buffer, Buffer>('state', bytes),
     letters: root.openDB<Buffer, string>('letters', text),
   }
-  checkFormat(environment.meta, directory, readOnly)
+  checkFormat(environment.meta, path, readOnly)
   return environment
 }
 
-function checkFormat(meta: Database<Buffer, string>, directory: string, readOnly: boolean): void {
+function checkFormat(meta: Database<Buffer, string>, path: string, readOnly: boolean): void {
   const found = getJson<number>(meta, 'format')
   if (found === undefined && !readOnly) meta.putSync('format', json(formatVersion))
   else if (found !== undefined && found !== formatVersion) {
-    const message = `${directory} has format ${found}; this millrace reads format ${formatVersion}.`
+    const message = `${path} has format ${found}; this millrace reads format ${formatVersion}.`
     throw new MillraceError('LOG_FORMAT', message)
   }
 }
@@ -77,6 +89,22 @@ export function recordStart({ meta }: Environment, head: number): readonly Start
   history.push({ id: randomBytes(8).toString('hex'), from: head })
   meta.putSync('starts', json(history))
   return history
+}
+
+/** What the log fills of its file, in bytes; the rest of the file is room to be used again. */
+export function usedBytes({ root: _, ...databases }: Environment): number {
+  return Object.values(databases).reduce((sum, database) => {
+    const { pageSize, treeBranchPageCount, treeLeafPageCount, overflowPages } =
+      database.getStats() as Pages
+    return sum + pageSize * (treeBranchPageCount + treeLeafPageCount + overflowPages)
+  }, 0)
+}
+
+interface Pages {
+  readonly pageSize: number
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
 }
 
 export function json(value: unknown): Buffer {

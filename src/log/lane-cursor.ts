@@ -1,8 +1,9 @@
 import { MillraceError } from '../core/errors.ts'
 import type { LogRecord } from '../core/record.ts'
-import { decodeBlock, isIntact } from './block.ts'
+import { recordsOf } from './block-range.ts'
 import { blockKey, readBlockKey } from './environment.ts'
 import type { Lane } from './lanes.ts'
+import { orCorrupt } from './log-file.ts'
 import type { Readable } from './readable.ts'
 
 /** Blocks fetched at once: short read transactions pin no pages, few of them cost little. */
@@ -16,9 +17,13 @@ export class LaneCursor {
   readonly #from: { readonly sequence: number; readonly ordinal: number }
   /** Key of the last block fetched; the next one lies behind it. */
   #behind: Buffer
+  /** Where the lane's floor was at the start: what had been removed by then is missed by nobody. */
+  readonly #floor: number
   #blocks: Buffer[] = []
   #records: readonly LogRecord[] = []
   #at = 0
+  /** Compaction may join a block that was read with later ones: its records are passed over. */
+  #last: LogRecord | undefined
 
   constructor(
     log: Readable,
@@ -28,6 +33,7 @@ export class LaneCursor {
     this.#log = log
     this.#lane = lane
     this.#from = from
+    this.#floor = lane.floor
     this.#behind = this.#keyBefore(from.sequence)
   }
 
@@ -48,33 +54,46 @@ export class LaneCursor {
     if (this.#blocks.length === 0) this.#fetch(end)
     const block = this.#blocks.shift()
     if (block === undefined) return false
-    if (!isIntact(block)) {
-      const place = `a block of topic ${this.#lane.topic} behind ${JSON.stringify(readBlockKey(this.#behind))}`
-      throw new MillraceError('LOG_CORRUPT', `The log is damaged: ${place} fails its checksum.`)
-    }
-    this.#records = decodeBlock(block, this.#lane.topic, this.#log.lanes.schemaOf)
+    this.#last = this.#records.at(-1) ?? this.#last
+    this.#records = recordsOf(this.#log, this.#lane, block)
     this.#at = 0
     while (this.#at < this.#records.length && this.#isPassed(this.#records[this.#at]!)) this.#at++
     return true
   }
 
-  #isPassed({ sequence, ordinal }: LogRecord): boolean {
+  #isPassed({ sequence, ordinal, offset }: LogRecord): boolean {
     const { sequence: from, ordinal: first } = this.#from
-    return sequence < from || (ordinal < first && Number(sequence) === from)
+    if (sequence < from || (ordinal < first && Number(sequence) === from)) return true
+    const last = this.#last
+    if (last === undefined || sequence > last.sequence) return false
+    return sequence < last.sequence || offset <= last.offset
   }
 
   #fetch(end: number): void {
     if (this.#lane.end === 0) return
-    const range = this.#log.environment.blocks.getRange({
-      start: this.#behind,
-      exclusiveStart: true,
-      end: blockKey({ lane: this.#lane.id, sequence: end, offset: 0 }),
-      limit: blocksAtOnce,
+    if (this.#lane.floor > this.#floor) this.#checkGap()
+    orCorrupt(`the topic ${this.#lane.topic}`, () => {
+      const range = this.#log.environment.blocks.getRange({
+        start: this.#behind,
+        exclusiveStart: true,
+        end: blockKey({ lane: this.#lane.id, sequence: end, offset: 0 }),
+        limit: blocksAtOnce,
+      })
+      for (const { key, value } of range) {
+        this.#blocks.push(value)
+        this.#behind = key
+      }
     })
-    for (const { key, value } of range) {
-      this.#blocks.push(value)
-      this.#behind = key
-    }
+  }
+
+  /** Throws LOG_GAP if records were removed that this cursor has not come to. */
+  #checkGap(): void {
+    const { topic, floor } = this.#lane
+    const at = Number(this.#records.at(-1)?.sequence ?? this.#last?.sequence ?? 0)
+    const seen = Math.max(at, this.#from.sequence - 1)
+    if (seen + 1 >= floor) return
+    const message = `${topic} is read at sequence ${seen}, but some of its records below ${floor} were removed meanwhile.`
+    throw new MillraceError('LOG_GAP', message)
   }
 
   /** The block before the one that could hold the first record wanted. */

@@ -1,6 +1,6 @@
 import type { Schema } from '../core/schema.ts'
 import { decodeBlock } from './block.ts'
-import { blockKey, type Environment, json, readBlockKey } from './environment.ts'
+import { blockKey, type Environment, getJson, json, readBlockKey } from './environment.ts'
 
 /** One topic and partition, as this process knows it. */
 export interface Lane {
@@ -14,9 +14,22 @@ export interface Lane {
   end: number
   /** Time of the newest durable record, in ms since 1970. */
   timestamp: number
-  /** Bytes of keys and values ever appended by this process. */
+  /** Bytes of its blocks; a crash may forget those of the last minute. */
   bytes: number
+  /** Offset of the first record that is left. */
+  start: number
+  /** Whoever has not come to this sequence has missed something that was removed. */
+  floor: number
+  /** Below this sequence there is one record for each key. */
+  clean: number
+  /** How many of the bytes lie below. */
+  cleanBytes: number
 }
+
+/** What is stored of a lane when something is removed from it. */
+type Kept = Pick<Lane, 'bytes' | 'start' | 'floor' | 'clean' | 'cleanBytes'>
+
+const nothingRemoved: Kept = { bytes: 0, start: 0, floor: 0, clean: 0, cleanBytes: 0 }
 
 interface StoredLane {
   readonly topic: string
@@ -51,7 +64,8 @@ export class Lanes {
     let lane = this.#byTopic.get(topic)
     if (lane === undefined) {
       const id = this.#byTopic.size + 1
-      lane = { id, topic, writers: new Set(), nextOffset: 0, end: 0, timestamp: 0, bytes: 0 }
+      const nothing = { nextOffset: 0, end: 0, timestamp: 0, ...nothingRemoved }
+      lane = { id, topic, writers: new Set(), ...nothing }
       this.#byTopic.set(topic, lane)
     }
     if (!lane.writers.has(writer)) {
@@ -80,6 +94,18 @@ export class Lanes {
     return id
   }
 
+  /** Stores what was removed from a lane, in the transaction under way. */
+  keep(lane: Lane): void {
+    const { bytes, start, floor, clean, cleanBytes } = lane
+    const kept: Kept = { bytes, start, floor, clean, cleanBytes }
+    void this.#environment.meta.put(keptKey(lane), json(kept))
+  }
+
+  /** The same for all lanes: a start needs to know how large they are. */
+  keepAll(): void {
+    for (const lane of this.all) this.keep(lane)
+  }
+
   /** Reads what is stored: at the start, and again where another process writes. */
   refresh(): void {
     for (const { key, value } of this.#entries('schema/')) {
@@ -93,8 +119,9 @@ export class Lanes {
       const lane = this.#byTopic.get(topic)
       const found = lane ?? {
         ...{ id: Number(key.slice(5)), topic, writers: new Set<string>() },
-        ...{ nextOffset: 0, end: 0, timestamp: 0, bytes: 0 },
+        ...{ nextOffset: 0, end: 0, timestamp: 0, ...nothingRemoved },
       }
+      Object.assign(found, getJson<Kept>(this.#environment.meta, keptKey(found)))
       for (const writer of writers) found.writers.add(writer)
       this.#byTopic.set(topic, found)
       this.#findEnd(found)
@@ -117,4 +144,8 @@ export class Lanes {
       lane.timestamp = last.timestamp
     }
   }
+}
+
+function keptKey({ id }: Lane): string {
+  return `kept/${String(id).padStart(10, '0')}`
 }

@@ -8,8 +8,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { LogRecord } from '../core/record.ts'
-import { LaneCursor } from './lane-cursor.ts'
 import type { Readable } from './readable.ts'
+import { recordsAt } from './scan.ts'
 
 /** Open, or done with: written again, outdated by a newer record, or passed over by an operator. */
 export type LetterState = 'open' | 'written' | 'outdated' | 'skipped'
@@ -72,16 +72,14 @@ export function readLetter(key: string, value: Buffer): Letter {
 export function recordOf(log: Readable, letter: Letter): LogRecord | undefined {
   const lane = log.lanes.get(`${letter.topic}.dlq`)
   if (lane === undefined) return undefined
-  const cursor = new LaneCursor(log, lane, { sequence: letter.at, ordinal: 0 })
   const wanted = headersOf(letter)
-  for (;;) {
-    const record = cursor.peek(letter.at + 1)
-    if (record === undefined) return undefined
+  const end = log.visible([lane.topic])
+  for (const record of recordsAt(log, lane, { sequence: letter.at, end })) {
     const { headers = {} } = record
     const isIt = placeHeaders.every((name) => headers[name] === wanted[name])
     if (isIt) return { ...record, headers: { ...headers, ...wanted } }
-    cursor.advance()
   }
+  return undefined
 }
 
 const placeHeaders = [

@@ -14,7 +14,7 @@ export interface Readable {
   visible(topics: readonly string[]): number
   /** Resolves when something became visible after the call. */
   grown(): Promise<void>
-  /** Remembers how far a group has come, for status and retention. */
+  /** Remembers how far a group has come, if it is one of those that count. */
   keepGroup(group: string, position: Position): void
 }
 

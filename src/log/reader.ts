@@ -1,6 +1,8 @@
+import { MillraceError } from '../core/errors.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { Batch, Position, Source } from '../core/source.ts'
 import { LaneCursor } from './lane-cursor.ts'
+import type { Lane } from './lanes.ts'
 import { decodePosition, encodePosition, isInHistory, type Place, startOf } from './position.ts'
 import type { Readable } from './readable.ts'
 
@@ -16,7 +18,9 @@ export class LogReader implements Source<LogRecord> {
   readonly name: string
   readonly #log: Readable
   readonly #topics: readonly string[]
-  #keptAt = 0
+  #acked: Position | undefined
+  /** Runs until the group's position may be written down again. */
+  #pause: NodeJS.Timeout | undefined
 
   constructor(log: Readable, topics: readonly string[], group: string) {
     this.#log = log
@@ -32,6 +36,8 @@ export class LogReader implements Source<LogRecord> {
   async *read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<LogRecord>> {
     const start = from === undefined ? undefined : decodePosition(from)
     let place: Place = start ?? { start: '0', sequence: 0, ordinal: 0 }
+    this.#log.keepGroup(this.name, from ?? encodePosition(place))
+    for (const topic of this.#topics) checkGap(this.#log.lanes.get(topic), place)
     const merge = new Merge(this.#log, this.#topics, place)
     while (!signal.aborted) {
       const grown = this.#log.grown()
@@ -41,16 +47,29 @@ export class LogReader implements Source<LogRecord> {
         continue
       }
       place = { ...batch.place, start: startOf(this.#log.history, batch.place.sequence) }
-      yield { records: batch.records, position: encodePosition(place), complete: batch.complete }
+      const { records, complete, atEnd } = batch
+      yield { records, position: encodePosition(place), complete, atEnd }
     }
   }
 
+  /** What came last is written down, too, once that is due. */
   ack(position: Position): void {
-    const now = Date.now()
-    if (now - this.#keptAt < keepEveryMs) return
-    this.#keptAt = now
+    this.#acked = position
+    if (this.#pause !== undefined) return
     this.#log.keepGroup(this.name, position)
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined
+      if (this.#acked !== position) this.ack(this.#acked!)
+    }, keepEveryMs).unref()
   }
+}
+
+/** Throws LOG_GAP if what comes after the place is no longer all there. */
+function checkGap(lane: Lane | undefined, { sequence }: Place): void {
+  if (lane === undefined || sequence === 0 || sequence >= lane.floor) return
+  const { topic, floor } = lane
+  const message = `${topic} was to be read on from sequence ${sequence}, but some of its records below ${floor} were removed.`
+  throw new MillraceError('LOG_GAP', message)
 }
 
 /**
@@ -72,6 +91,7 @@ interface Slice {
   readonly records: LogRecord[]
   readonly place: Omit<Place, 'start'>
   readonly complete: boolean
+  readonly atEnd: boolean
 }
 
 /** Merges the topics' records by (sequence, ordinal). */
@@ -99,7 +119,7 @@ class Merge {
       const last = records.at(-1)
       if (last !== undefined) {
         const place = cut(last, record, bytes)
-        if (place !== undefined) return { records, ...place }
+        if (place !== undefined) return { records, ...place, atEnd: record === undefined }
       }
       if (record === undefined) return undefined
       records.push(record)
@@ -126,7 +146,7 @@ function cut(
   last: LogRecord,
   next: LogRecord | undefined,
   bytes: number,
-): Omit<Slice, 'records'> | undefined {
+): Omit<Slice, 'records' | 'atEnd'> | undefined {
   if (next !== undefined && bytes < batchBytes) return undefined
   const sequence = Number(last.sequence)
   if (next === undefined || next.sequence !== last.sequence) {

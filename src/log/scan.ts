@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { LogRecord } from '../core/record.ts'
 import type { Position } from '../core/source.ts'
 import { LaneCursor } from './lane-cursor.ts'
+import type { Lane } from './lanes.ts'
 import { encodePosition, startOf } from './position.ts'
 import type { Readable } from './readable.ts'
 
@@ -40,10 +41,24 @@ export function recordAt(
 ): LogRecord | undefined {
   const lane = log.lanes.get(topic)
   if (lane === undefined) return undefined
+  const end = log.visible([topic])
+  for (const record of recordsAt(log, lane, { sequence, end })) {
+    if (record.offset === offset) return record
+  }
+  return undefined
+}
+
+/** The records of one commit, below the sequence `end`. */
+export function* recordsAt(
+  log: Readable,
+  lane: Lane,
+  { sequence, end }: { readonly sequence: number; readonly end: number },
+): Generator<LogRecord> {
   const cursor = new LaneCursor(log, lane, { sequence, ordinal: 0 })
   for (;;) {
-    const record = cursor.peek(sequence + 1)
-    if (record === undefined || record.offset === offset) return record
+    const record = cursor.peek(end)
+    if (record === undefined || record.sequence > sequence) return
+    yield record
     cursor.advance()
   }
 }

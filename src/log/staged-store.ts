@@ -64,6 +64,11 @@ export class StagedStore implements Store {
     }
   }
 
+  /** The writes that are not committed yet; `null` deletes. */
+  *writes(): Generator<readonly [key: Buffer, value: Buffer | null]> {
+    for (const [key, value] of this.#staged) yield [Buffer.from(key, 'latin1'), value]
+  }
+
   drop(): void {
     this.#staged.clear()
     this.#sorted.length = 0

@@ -1,15 +1,19 @@
 import { ByteWriter } from '../core/byte-writer.ts'
+import { freeRecords, type PackedRecords, packedOf } from '../core/packed-records.ts'
 import type { NewRecord } from '../core/record.ts'
 import type { Checkpoint, Outcome, Sink } from '../core/sink.ts'
 import type { Batch, Position } from '../core/source.ts'
-import { BlockBuilder } from './block.ts'
+import { BlockBuilder, headerBytes, mostBytes } from './block.ts'
 import type { EmbeddedLog } from './embedded.ts'
 import { blockKey, getJson, json } from './environment.ts'
 import type { Lane } from './lanes.ts'
 import type { OpenCommit } from './readable.ts'
 
-/** Blocks end after so many bytes: large enough for few LMDB entries, small enough to seek in. */
-const blockBytes = 32 * 1024
+/**
+ * Blocks are no larger, unless a single record is: large enough for few LMDB entries, small enough
+ * to seek in. With LMDB's own header one fills eight pages; a byte more would take a ninth.
+ */
+export const blockBytes = 8 * 4096 - 64
 
 /** Appends records; they become durable and visible with the position they came from. */
 export class LogWriter implements Sink<NewRecord> {
@@ -66,6 +70,9 @@ interface Builder {
   bytes: number
 }
 
+/** Packed records become blocks one after another, so that all topics of them share a room. */
+const packedRoom = ''
+
 /** Room for blocks, by topic. What is in it must stay as it is until the commit is durable. */
 export type BlockRoom = Map<string, ByteWriter>
 
@@ -109,13 +116,43 @@ export class Append {
 
   /** A greater version than the last begins a commit, with a sequence of its own. */
   records(records: readonly NewRecord[]): void {
+    const packed = packedOf(records)
+    if (packed !== undefined) {
+      this.#enter(packed.version)
+      this.#addPacked(packed)
+      freeRecords(records)
+      return
+    }
     for (const record of records) {
-      if (record.version !== this.#version) {
-        this.#version = record.version
-        this.#sequence = this.next++
-      }
+      this.#enter(record.version)
       this.#add(record)
     }
+  }
+
+  #enter(version: bigint): void {
+    if (version === this.#version) return
+    this.#version = version
+    this.#sequence = this.next++
+  }
+
+  #addPacked(packed: PackedRecords): void {
+    const builder = this.#builder(packed.topic)
+    const { lane } = builder
+    const schema = this.#log.lanes.schemaId(packed.schema, this.#puts)
+    const { ends } = packed
+    this.#close(builder, builder.block)
+    const block = new BlockBuilder(this.#roomOf(packedRoom))
+    for (let from = 0; from < ends.length; ) {
+      const full = (ends[from - 1] ?? 0) + blockBytes - headerBytes
+      let to = from + 1
+      while (to < ends.length && ends[to]! <= full) to++
+      const offset = lane.nextOffset
+      block.addPacked(packed, from, to, { sequence: this.#sequence, offset, schema })
+      this.#close(builder, block)
+      lane.nextOffset += to - from
+      from = to
+    }
+    builder.timestamp = packed.timestamp
   }
 
   #add(record: NewRecord): void {
@@ -123,12 +160,12 @@ export class Append {
     const { lane, block } = builder
     const schema = this.#log.lanes.schemaId(record.schema, this.#puts)
     const place = { sequence: this.#sequence, offset: lane.nextOffset++, schema }
-    if (!block.isEmpty && (block.bytes > blockBytes || !block.takes(record, place))) {
-      this.#close(builder)
+    const bytes = block.bytes + mostBytes(record)
+    if (!block.isEmpty && (bytes > blockBytes || !block.takes(record, place))) {
+      this.#close(builder, block)
     }
     block.add(record, place)
     builder.timestamp = record.timestamp
-    builder.bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
   }
 
   #builder(topic: string): Builder {
@@ -136,9 +173,7 @@ export class Append {
     let builder = this.#builders.get(topic)
     if (builder === undefined) {
       const lane = this.#log.lanes.open(topic, this.#writer, this.#puts)
-      let out = this.#room.get(topic)
-      if (out === undefined) this.#room.set(topic, (out = new ByteWriter(64 * 1024)))
-      const block = new BlockBuilder(out)
+      const block = new BlockBuilder(this.#roomOf(topic))
       builder = { lane, block, timestamp: 0, bytes: 0 }
       this.#builders.set(topic, builder)
     }
@@ -146,16 +181,25 @@ export class Append {
     return builder
   }
 
-  #close({ lane, block }: Builder): void {
+  #roomOf(topic: string): ByteWriter {
+    let out = this.#room.get(topic)
+    if (out === undefined) this.#room.set(topic, (out = new ByteWriter(64 * 1024)))
+    return out
+  }
+
+  #close(builder: Builder, block: BlockBuilder): void {
+    if (block.isEmpty) return
+    const { lane } = builder
     const { sequence, offset } = block.first
     const key = blockKey({ lane: lane.id, sequence, offset })
     const bytes = block.take()
+    builder.bytes += bytes.length
     this.#puts.push(() => this.#log.environment.blocks.put(key, bytes))
   }
 
   /** Queues everything for the transaction under way. */
   put(): void {
-    for (const builder of this.#builders.values()) this.#close(builder)
+    for (const builder of this.#builders.values()) this.#close(builder, builder.block)
     for (const put of this.#puts) put()
   }
 

@@ -1,0 +1,124 @@
+/*
+ * A task's changelog: a compacted topic, one partition for each partition that the task reads.
+ *
+ *   0 `position` → JSON {position, timestamp}
+ *   0 `reset`    → what came before is void
+ *   1 <key>      → the value in the task's store; a tombstone where it was deleted
+ */
+import type { Position } from '../../core/source.ts'
+import type { StagedStore } from '../staged-store.ts'
+import type { RawRecord } from './batch-reader.ts'
+import type { Cluster } from './cluster.ts'
+import type { Copy, LocalState } from './local-state.ts'
+import type { StoredPosition } from './position-record.ts'
+import type { Producer } from './producer.ts'
+import { scanPartition } from './scan-partition.ts'
+
+const positionKey = Buffer.from('\0position')
+const resetKey = Buffer.from('\0reset')
+const entry = Buffer.from([1])
+
+/** Restored state goes to the disk in pieces of so many entries. */
+const atOnce = 5_000
+
+export function changelogTopic(task: string): string {
+  return `__millrace.${task}.changelog`
+}
+
+export interface ChangelogOptions {
+  /** Of one task on one partition. */
+  readonly name: string
+  readonly topic: string
+  readonly partition: number
+  readonly local: LocalState
+  readonly store: StagedStore
+}
+
+/** Keeps a task's store and its changelog the same; the store is never ahead. */
+export class Changelog {
+  readonly #options: ChangelogOptions
+  #copy!: Copy
+
+  constructor(options: ChangelogOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Makes the store a copy of the changelog as it is now, and gives the position that it was
+   * written with. Only the owner may call it, as it alone writes the changelog.
+   */
+  async restore(cluster: Cluster): Promise<Position | undefined> {
+    const { name, topic, partition, local, store } = this.#options
+    store.drop()
+    const identity = {
+      cluster: await cluster.id(),
+      topicId: (await cluster.topic(topic))?.id ?? '',
+    }
+    const held = local.copyOf(name)
+    const isCopy = held.cluster === identity.cluster && held.topicId === identity.topicId
+    this.#copy = isCopy ? held : { id: held.id, ...identity, next: 0, position: null }
+    if (!isCopy) this.#wipe()
+    let count = 0
+    const from = this.#copy.next
+    const next = await scanPartition(cluster, { topic, partition, from }, (record) => {
+      this.#apply(record)
+      if (++count % atOnce === 0) this.#save(record.offset + 1)
+    })
+    this.#save(next)
+    return this.#copy.position ?? undefined
+  }
+
+  /** Adds what the store holds uncommitted, and the position, to the transaction under way. */
+  stage(producer: Producer, stored: StoredPosition): void {
+    const { topic, partition, store } = this.#options
+    const timestamp = Date.now()
+    for (const [key, value] of store.writes()) {
+      producer.add(topic, partition, { key: Buffer.concat([entry, key]), value, timestamp })
+    }
+    const value = Buffer.from(JSON.stringify(stored))
+    producer.add(topic, partition, { key: positionKey, value, timestamp })
+    this.#copy = { ...this.#copy, position: stored.position }
+  }
+
+  /** Voids everything: the task begins again. */
+  stageReset(producer: Producer): void {
+    const { topic, partition, store } = this.#options
+    store.drop()
+    const value = Buffer.from('{}')
+    producer.add(topic, partition, { key: resetKey, value, timestamp: Date.now() })
+    this.stage(producer, { position: null, timestamp: 0 })
+    this.#wipe()
+  }
+
+  /** The transaction is committed: the store follows. */
+  follow(producer: Producer): void {
+    const { topic, partition } = this.#options
+    this.#save(producer.endOf(topic, partition) ?? this.#copy.next)
+  }
+
+  #save(next: number): void {
+    const { name, local, store } = this.#options
+    this.#copy = { ...this.#copy, next }
+    local.change(name, this.#copy, () => store.queue())
+    store.drop()
+  }
+
+  #apply({ key, value }: RawRecord): void {
+    const { store } = this.#options
+    if (key === null) return
+    if (key[0] === entry[0]) {
+      const own = key.subarray(1)
+      if (value === null) store.delete(own)
+      else store.put(own, value)
+    } else if (key.equals(positionKey) && value !== null) {
+      const { position } = JSON.parse(value.toString()) as StoredPosition
+      this.#copy = { ...this.#copy, position }
+    } else if (key.equals(resetKey)) this.#wipe()
+  }
+
+  /** Marks everything as deleted; what is saved next takes it away. */
+  #wipe(): void {
+    const { store } = this.#options
+    for (const [key] of store.scan(Buffer.alloc(0))) store.delete(key)
+  }
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { useKafka } from '../../support/servers/use.ts'
+import { append, change, firstAssignment, take, texts } from './change.ts'
+import { type GivenOptions, openLog } from './open.ts'
+
+const { prefix, cluster } = await useKafka(t, { secure: true })
+const { sasl, saslTls, mutualTls, authority, client } = cluster!.secure!
+const folder = t.testdir({
+  'ca.pem': authority.pem,
+  'client.pem': client.pem,
+  'client.key': client.key,
+  token: token('alice'),
+})
+const file = (name: string) => join(folder, name)
+const tls = { ca: file('ca.pem') }
+const alice = { username: 'alice', password: 'alice-secret' }
+
+/** A token as brokers take it for trials: unsigned. */
+function token(subject: string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const now = Math.floor(Date.now() / 1000)
+  return `${part({ alg: 'none' })}.${part({ sub: subject, iat: now, exp: now + 3_600 })}.`
+}
+
+const ways: Readonly<Record<string, [address: string, options: GivenOptions]>> = {
+  PLAIN: [sasl, { sasl: { mechanism: 'PLAIN', ...alice } }],
+  'SCRAM-SHA-256': [sasl, { sasl: { mechanism: 'SCRAM-SHA-256', ...alice } }],
+  'SCRAM-SHA-512 over TLS': [saslTls, { tls, sasl: { mechanism: 'SCRAM-SHA-512', ...alice } }],
+  OAUTHBEARER: [sasl, { sasl: { mechanism: 'OAUTHBEARER', token: token('alice') } }],
+  'OAUTHBEARER from a file': [
+    saslTls,
+    { tls, sasl: { mechanism: 'OAUTHBEARER', tokenFile: file('token') } },
+  ],
+  'a certificate': [
+    mutualTls,
+    { tls: { ...tls, certificate: file('client.pem'), key: file('client.key') } },
+  ],
+}
+
+for (const [name, [address, options]] of Object.entries(ways)) {
+  t.test(`writes, reads and joins a group with ${name}`, async (t) => {
+    const topic = `${prefix}.${name.replaceAll(/[^A-Z0-9]/gi, '')}`
+    const log = openLog(address, prefix, options)
+    const writer = log.writer(`${topic}.w`)
+    await writer.resume('s')
+    await append(writer, [change(topic, 0)], 'p')
+    const { source } = await firstAssignment(log, [topic], `${topic}.g`)
+    t.same(texts(await take(source, 1)), ['{"n":0}'])
+    await log.close()
+  })
+}
+
+t.test('a wrong password is told as such', async (t) => {
+  const wrong = { mechanism: 'SCRAM-SHA-256', username: 'alice', password: 'wrong' }
+  const log = openLog(sasl, prefix, { sasl: wrong })
+  await t.rejects(log.writer(`${prefix}.w`).resume('s'), {
+    code: 'ACCESS_DENIED',
+    message: /authentication/i,
+  })
+  await log.close()
+})
+
+t.test('a certificate of another authority is not taken', async (t) => {
+  const log = openLog(saslTls, prefix, { tls: {}, sasl: { mechanism: 'PLAIN', ...alice } })
+  await t.rejects(log.writer(`${prefix}.w`).resume('s'), { message: /certificate/i })
+  await log.close()
+})
+
+t.test('a right that is missing is named', async (t) => {
+  const topic = `${prefix}.rights`
+  const owner = openLog(sasl, prefix, { sasl: { mechanism: 'PLAIN', ...alice } })
+  const writer = owner.writer(`${prefix}.w2`)
+  await writer.resume('s')
+  await append(writer, [change(topic, 0)], 'p')
+  await owner.close()
+  const mallory = { mechanism: 'PLAIN', username: 'mallory', password: 'mallory-secret' }
+  const log = openLog(sasl, prefix, { sasl: mallory })
+  await t.rejects(log.writer(`${prefix}.w2`).resume('s'), {
+    code: 'ACCESS_DENIED',
+    message: /the user needs .*Describe.* on the topic/,
+  })
+  await t.rejects(take(log.reader([topic], 'r'), 1), { code: 'ACCESS_DENIED' })
+  await log.close()
+})
