@@ -1,7 +1,8 @@
 import type { Client } from 'pg'
 import { describeError, MillraceError } from '../../src/core/errors.ts'
+import type { Finding, Named } from '../../src/core/plugin.ts'
 import { judgeAbsent } from './checks/absent.ts'
-import { error, type Repairable } from './checks/finding.ts'
+import { error } from './checks/finding.ts'
 import { findManaged } from './checks/managed.ts'
 import { judgePublication } from './checks/publication.ts'
 import { judgeRole, leastPrivileges, readRole } from './checks/role.ts'
@@ -12,17 +13,11 @@ import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './op
 import { addressOf, connect } from './session.ts'
 import { describeTable, findTables } from './tables.ts'
 
-/** Names that a slot is made of where the options name none. */
-export interface Named {
-  readonly pipeline: string
-  readonly name: string
-}
-
 /** Looks for what would go wrong later, and for the SQL that repairs it. Changes nothing. */
 export async function* check(
   options: PostgresOptions,
   { pipeline, name }: Named = { pipeline: '', name: '' },
-): AsyncGenerator<Repairable> {
+): AsyncGenerator<Finding> {
   const resolved = resolveOptions(options, pipeline, name)
   let sql: Client
   try {
@@ -40,7 +35,7 @@ export async function* check(
   }
 }
 
-async function* examine(sql: Client, options: ResolvedOptions): AsyncGenerator<Repairable> {
+async function* examine(sql: Client, options: ResolvedOptions): AsyncGenerator<Finding> {
   const { slot, publication, viaRoot, life, selectsTable } = options
   const managed = await findManaged(sql)
   const facts = await readServerFacts(sql, slot)
@@ -63,7 +58,7 @@ async function* examine(sql: Client, options: ResolvedOptions): AsyncGenerator<R
 }
 
 /** Who cannot connect may lack the role altogether. */
-function unreachable(fault: unknown, { url, tables }: ResolvedOptions): Repairable {
+function unreachable(fault: unknown, { url, tables }: ResolvedOptions): Finding {
   const finding = told(fault)
   if (!(fault instanceof MillraceError) || fault.code !== 'ACCESS_DENIED') return finding
   const { user, database } = addressOf(url)
@@ -71,7 +66,7 @@ function unreachable(fault: unknown, { url, tables }: ResolvedOptions): Repairab
   return { ...finding, repair: leastPrivileges(user, database, named) }
 }
 
-function told(fault: unknown): Repairable {
+function told(fault: unknown): Finding {
   if (!(fault instanceof MillraceError)) return error(describeError(fault))
   return error(fault.message, { hint: fault.hint })
 }

@@ -2,11 +2,23 @@ import { z } from 'zod'
 import { secret } from '../../src/core/secret.ts'
 import { version } from '../../src/core/version.ts'
 import { hashWith, type Mask, maskWith, truncateTo } from './mask.ts'
-import { matchesGlob, parseKeyColumns, type Selects, selects, splitList } from './selection.ts'
+import {
+  matchesAny,
+  matchesGlob,
+  parseKeyColumns,
+  type Selects,
+  selects,
+  splitList,
+} from './selection.ts'
 import { type SlotLife, slotLifeOf, slotOptions, urlOf } from './slot/options.ts'
 import { type SnapshotSettings, snapshotOptions, snapshotSettings } from './snapshot/options.ts'
+import { type Naming, namingOf } from './transforms/naming.ts'
+import { transformOptions } from './transforms/options.ts'
+import { Outbox } from './transforms/outbox.ts'
+import { unwrapping } from './transforms/unwrap.ts'
 import { debeziumModes, plainModes, type ValueModes } from './values/modes.ts'
 import type { DecodingOptions } from './wal/decoder.ts'
+import type { ShapeOf } from './wal/relation.ts'
 
 const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, 'must consist of 1-63 of a-z, 0-9 and _')
 
@@ -45,6 +57,13 @@ const shape = z.looseObject({
   'publication.name': z.string().min(1).max(63).optional().describe('Default: the slot’s name.'),
   ...slotOptions,
   ...snapshotOptions,
+  ...transformOptions,
+  streaming: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'Whether a transaction that outgrows the server’s logical_decoding_work_mem is received while it is in progress, and kept in the data directory until it ends.',
+    ),
   format: z
     .enum(['plain', 'debezium'])
     .default('plain')
@@ -141,6 +160,11 @@ const maskName = new RegExp(
 export const postgresOptions = shape.superRefine((options, context) => {
   const keys = Object.keys(options).filter((name) => !(name in shape.shape) && !maskName.test(name))
   if (keys.length > 0) context.addIssue({ code: 'unrecognized_keys', keys, input: options })
+  const table = options.outbox?.table
+  if (table !== undefined && !selectTables(options)(table)) {
+    const message = `must be among the tables that are read, and ${table} is not`
+    context.addIssue({ code: 'custom', path: ['outbox', 'table'], message, input: table })
+  }
 })
 
 export type PostgresOptions = z.output<typeof postgresOptions>
@@ -158,8 +182,11 @@ export interface ResolvedOptions {
   readonly masks: readonly Mask[]
   readonly keyColumns: (table: string) => readonly string[] | undefined
   readonly viaRoot: boolean
+  readonly streaming: boolean
   readonly decoding: DecodingOptions
   readonly prefix: string
+  readonly naming: Naming
+  readonly shapeOf: ShapeOf
   readonly slot: string
   readonly publication: string
   readonly modes: ValueModes
@@ -172,7 +199,10 @@ export function resolveOptions(
   options: PostgresOptions,
   pipeline: string,
   name: string,
+  say: (line: string) => void = () => {},
 ): ResolvedOptions {
+  const outbox = options.outbox && new Outbox(options.outbox, say)
+  const prefix = options['topic.prefix'] ?? name
   const slot = options['slot.name'] ?? slotNameOf(pipeline, name)
   return {
     url: urlOf(options),
@@ -187,13 +217,29 @@ export function resolveOptions(
     masks: masksOf(options),
     keyColumns: parseKeyColumns(options['message.key.columns'] ?? ''),
     viaRoot: options['publish.via.partition.root'] ?? options.format === 'plain',
-    decoding: decodingOf(options),
-    prefix: options['topic.prefix'] ?? name,
+    streaming: options.streaming === 'on',
+    decoding: { ...decodingOf(options), outbox },
+    prefix,
+    naming: namingOf(prefix, options),
+    shapeOf: shaping(options, outbox),
     slot,
     publication: options['publication.name'] ?? slot,
     modes: modesOf(options),
     version,
     xminMs: options['xmin.fetch.interval.ms'],
+  }
+}
+
+/** An outbox takes its table for itself. */
+function shaping({ unwrap }: PostgresOptions, outbox: Outbox | undefined): ShapeOf {
+  const isUnwrapped = unwrap && matchesAny(unwrap.tables)
+  return ({ namespace, name, schema }) => {
+    const table = `${namespace}.${name}`
+    if (table === outbox?.table) {
+      const texts = schema.columns.filter(({ kind }) => kind === 'string').map(({ name }) => name)
+      return outbox.shape((column) => texts.includes(column))
+    }
+    return unwrap && isUnwrapped?.(table) ? unwrapping(unwrap, schema) : undefined
   }
 }
 

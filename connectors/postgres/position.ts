@@ -1,4 +1,5 @@
 import type { Position } from '../../src/core/source.ts'
+import type { Published } from './slot/publication-watch.ts'
 import type { ChunkRange } from './snapshot/chunk-range.ts'
 import {
   decodeIncremental,
@@ -27,6 +28,7 @@ import { formatLsn, type Lsn, parseLsn } from './wal/lsn.ts'
  *   only        the snapshot is all that is wanted, and it is complete
  *   unread      tables of which no snapshot was complete yet: nothing of them is to be swept
  *   former      tables that were read once, and are no more
+ *   published   the publication and what makes the tables part of it, as they were all the time
  *   incremental tables that are read while the stream goes on, and what is left of them
  */
 export interface PostgresPosition {
@@ -44,6 +46,7 @@ export interface PostgresPosition {
   readonly only?: boolean | undefined
   readonly unread?: readonly string[] | undefined
   readonly former?: readonly string[] | undefined
+  readonly published?: Published | undefined
   readonly incremental?: IncrementalState | undefined
 }
 
@@ -68,7 +71,7 @@ export interface TableLeft {
 export function encodePosition(position: PostgresPosition): Position {
   const { systemId, timeline, slot, tables, commit, ordinal, held, commitEnd } = position
   const { lastVersion, idle, snapshot, only, unread = [], former = [] } = position
-  const { incremental } = position
+  const { incremental, published } = position
   return JSON.stringify({
     ...{ v: 1, systemId, timeline, slot, tables },
     ...{ commit: formatLsn(commit), ordinal, ...(held.length > 0 && { held }) },
@@ -78,6 +81,7 @@ export function encodePosition(position: PostgresPosition): Position {
     ...(only && { only }),
     ...(unread.length > 0 && { unread }),
     ...(former.length > 0 && { former }),
+    ...(published && { published }),
     ...(incremental && { incremental: encodeIncremental(incremental) }),
   }) as Position
 }
@@ -96,6 +100,7 @@ export function decodePosition(text: Position): PostgresPosition {
     ...(stored.only && { only: true }),
     ...(stored.unread && { unread: stored.unread }),
     ...(stored.former && { former: stored.former }),
+    ...(stored.published && { published: stored.published }),
     ...(stored.incremental && { incremental: decodeIncremental(stored.incremental) }),
   }
 }
@@ -105,7 +110,17 @@ export function acknowledged({ idle, commitEnd }: PostgresPosition): Lsn {
   return idle !== undefined && idle > commitEnd ? idle : commitEnd
 }
 
+interface CommitPlace {
+  readonly commit: Lsn | number
+  readonly commitEnd: Lsn | number
+}
+
+/** Whether whoever stops here has whole commits. A snapshot begins anew. */
+export function isWhole(position: PostgresPosition): boolean {
+  return position.snapshot !== undefined || !isInside(position)
+}
+
 /** Whether the last commit went out in part only. */
-export function isInside({ commit, commitEnd }: PostgresPosition): boolean {
+export function isInside({ commit, commitEnd }: CommitPlace): boolean {
   return commit >= commitEnd
 }

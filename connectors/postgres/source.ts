@@ -1,44 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { Connector, ConnectorContext, ConnectorStatus } from '../../src/core/plugin.ts'
 import type { NewRecord } from '../../src/core/record.ts'
-import type { Batch, Position } from '../../src/core/source.ts'
+import { type Batch, type Position, stopReason } from '../../src/core/source.ts'
 import { Connections } from './connections.ts'
 import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import { acknowledged, decodePosition, encodePosition, type PostgresPosition } from './position.ts'
+import {
+  acknowledged,
+  decodePosition,
+  encodePosition,
+  isWhole,
+  type PostgresPosition,
+} from './position.ts'
 import { Heartbeat, heartbeatTopic } from './slot/heartbeat.ts'
-import { adopt, type Connected, dropOnStop, resume, stopReason } from './slot/life.ts'
+import { dropOnStop } from './slot/life.ts'
 import { ensurePublication } from './slot/publication.ts'
-import { PublicationWatch } from './slot/publication-watch.ts'
+import { joinPublished, PublicationWatch, readPublished } from './slot/publication-watch.ts'
+import { RestartPoint } from './slot/restart-point.ts'
 import {
   checkWalLevel,
   createSlot,
+  exportSnapshot,
   identify,
-  type NewSlot,
   readSenderTimeoutMs,
 } from './slot/slot.ts'
 import { WalWatch } from './slot/wal-watch.ts'
 import { defaultChunkPages } from './snapshot/bounds.ts'
 import { IncrementalSnapshot } from './snapshot/incremental.ts'
-import { newRun } from './snapshot/incremental-state.ts'
-import {
-  addRuns,
-  continueSnapshot,
-  followTables,
-  isGap,
-  readHorizon,
-  snapshotAgain,
-  unpublish,
-} from './snapshot/plan.ts'
+import { isGap, readHorizon } from './snapshot/plan.ts'
 import { SnapshotProgress } from './snapshot/progress.ts'
 import type { SnapshotCommand } from './snapshot/signal.ts'
 import { copyTables } from './snapshot/snapshot.ts'
 import { XminWatch } from './snapshot/xmin.ts'
-import { describeTable, findTable, findTables, type Table } from './tables.ts'
+import { begin, planStart, publishedTables } from './start.ts'
+import { describeTable, findTables, type Table } from './tables.ts'
 import type { Origin } from './wal/envelope-writer.ts'
-import { formatLsn, type Lsn, parseLsn } from './wal/lsn.ts'
-import { Relations, topicOf } from './wal/relations.ts'
+import { formatLsn, type Lsn } from './wal/lsn.ts'
+import { Relations } from './wal/relations.ts'
 import { streamChanges } from './wal/stream.ts'
+import { StreamedTransactions } from './wal/streamed.ts'
 
 /** How often status asks the server for the WAL that it keeps. */
 const sampleMs = 2_000
@@ -56,6 +57,9 @@ export class PostgresSource implements Connector {
   readonly name: string
   readonly #options: ResolvedOptions
   readonly #say: (line: string) => void
+  /** Without a directory for them, the server keeps transactions until they end. */
+  #streamed: StreamedTransactions | undefined
+  readonly #directory: string | undefined
   readonly #batchBytes: number | undefined
   readonly #chunkPages: number
   #phase: ConnectorStatus['phase'] = 'connecting'
@@ -68,35 +72,46 @@ export class PostgresSource implements Connector {
   readonly #xmin = new XminWatch()
   /** With `snapshot.mode: always`: this process has not yet begun its snapshot. */
   #isFirst = true
+  /** Met while streaming; a new snapshot is to make it good. */
+  #gap: MillraceError | undefined
 
   constructor(
     options: PostgresOptions,
-    { pipeline, name, say }: ConnectorContext,
+    { pipeline, name, say, directory }: ConnectorContext,
     { batchBytes, chunkPages = defaultChunkPages }: SourceSizes = {},
   ) {
     this.name = name
+    this.#directory = directory
     this.#batchBytes = batchBytes
     this.#chunkPages = chunkPages
-    this.#options = resolveOptions(options, pipeline, name)
+    this.#options = resolveOptions(options, pipeline, name, say)
     this.#say = say
+    if (this.#options.streaming && directory !== undefined) {
+      this.#streamed = new StreamedTransactions(directory)
+    }
     this.#wal = new WalWatch(this.#options.slot, say)
     this.#progress = new SnapshotProgress(say, this.#options.snapshots.rowsPerSecond)
   }
 
   get topics(): readonly string[] {
-    const { tables, prefix, life } = this.#options
+    const { tables, prefix, naming, life } = this.#options
     const topics = tables.map((table) => {
       const [namespace = '', name = ''] = table.split(/\.(.*)/s)
-      return topicOf(prefix, { namespace, name })
+      return naming.placeOf({ namespace, name }).topic
     })
-    return life.heartbeat ? [...topics, heartbeatTopic(life.heartbeat, prefix)] : topics
+    const beats = life.heartbeat ? [heartbeatTopic(life.heartbeat, prefix)] : []
+    return [...new Set([...topics, ...naming.topics, ...beats])]
   }
 
   status(): ConnectorStatus {
     const { slot, publication } = this.#options
     const read = this.#position === undefined ? '' : formatLsn(acknowledged(this.#position))
     const snapshot = this.#snapshotStatus()
+    const kept = this.#streamed?.kept
     const detail = {
+      ...(kept?.transactions && {
+        ...{ 'streamed.transactions': kept.transactions, 'streamed.bytes': kept.bytes },
+      }),
       ...{ slot, publication, ...(read && { position: read }), ...this.#wal.detail },
       ...(snapshot && { snapshot }),
     }
@@ -116,6 +131,20 @@ export class PostgresSource implements Connector {
     return `${paused}${this.#progress.describe()}`
   }
 
+  /** The slot keeps WAL while nobody reads it. */
+  async watch(signal: AbortSignal): Promise<void> {
+    const session = new Connections(this.#options)
+    try {
+      while (!signal.aborted) {
+        await this.#wal.sample(() => session.sql())
+        await sleep(sampleMs, undefined, { signal }).catch(() => {})
+      }
+    } finally {
+      this.#wal.forget()
+      await session.close()
+    }
+  }
+
   /** Another server, or a gap, is an error of `read`: no new generation could mend it. */
   async knows(): Promise<boolean> {
     return true
@@ -127,8 +156,28 @@ export class PostgresSource implements Connector {
   }
 
   async *read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<NewRecord>> {
+    for (let position = from; ; ) {
+      try {
+        for await (const batch of this.#connect(position, signal)) {
+          position = batch.position
+          yield batch
+        }
+        return
+      } catch (error) {
+        const heals = this.#options.snapshots.mode === 'when_needed'
+        if (this.#phase !== 'streaming' || !heals || !isGap(error)) throw error
+        this.#gap = error
+      }
+    }
+  }
+
+  async *#connect(
+    from: Position | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<Batch<NewRecord>> {
     this.#phase = 'connecting'
     const session = new Connections(this.#options)
+    const streamed = this.#streamed
     const sampling = setInterval(() => this.#sample(session), sampleMs)
     // What is asked before the stream may wait for others: for locks, or for their transactions.
     const cut = () => void (this.#phase === 'streaming' || session.cut())
@@ -136,7 +185,7 @@ export class PostgresSource implements Connector {
     try {
       yield* this.#run(session, from, signal)
     } catch (error) {
-      throw session.explain(error)
+      throw this.#withoutStreaming(session.explain(error))
     } finally {
       signal.removeEventListener('abort', cut)
       clearInterval(sampling)
@@ -145,6 +194,7 @@ export class PostgresSource implements Connector {
       this.#wal.forget()
       this.#watch = undefined
       await session.close()
+      await streamed?.clear().catch(() => {}) // The next start clears, too.
       const { life } = this.#options
       if (life.dropOnStop && signal.reason === stopReason) await dropOnStop(this.#options)
     }
@@ -165,20 +215,17 @@ export class PostgresSource implements Connector {
       database: server.database,
       xmin: () => this.#xmin.value,
     }
-    const relations = new Relations(this.#streamed(), () => session.sql())
-    const { life } = this.#options
+    const relations = new Relations(this.#shown(), () => session.sql())
     const connected = { replication, sql, server, options: this.#options, say: this.#say }
-    let position = from === undefined ? undefined : decodePosition(from)
-    if (position === undefined) {
-      position = life.adopt ? await adopt(connected, tables) : this.#intent(server, tables)
-      yield { records: [], position: encodePosition(position), complete: true }
-    }
+    let position = from === undefined ? await begin(connected, tables) : decodePosition(from)
+    if (from === undefined) yield moved(position)
     const { mode } = this.#options.snapshots
     if (position.only && mode === 'initial_only') return
     const before = encodePosition(position)
-    position = await this.#plan(connected, position, tables)
-    const planned = encodePosition(position)
-    if (planned !== before) yield { records: [], position: planned, complete: true }
+    const starting = { ...connected, isFirst: this.#isFirst, gap: this.#gap }
+    position = await planStart(starting, position, tables)
+    if (encodePosition(position) !== before) yield moved(position)
+    this.#gap = undefined
     if (position.snapshot !== undefined) {
       const plan = { session, tables, relations, origin, position }
       for await (const batch of this.#snapshot(plan, signal)) {
@@ -191,16 +238,23 @@ export class PostgresSource implements Connector {
     const { slot, xminMs } = this.#options
     if (xminMs > 0) await this.#xmin.start(() => session.sql(), slot, xminMs)
     this.#incremental = await this.#openIncremental(session, origin, position, tables)
-    this.#watch = new PublicationWatch(this.#options.publication, tables)
     // The snapshot may have taken long enough to lose the first connection.
     const asking = await session.sql()
+    const published = await this.#published(asking, position, tables)
+    if (JSON.stringify(published) !== JSON.stringify(position.published)) {
+      position = { ...position, published }
+      yield moved(position)
+    }
+    this.#watch = new PublicationWatch(this.#options.publication, tables, published)
     await this.#watch.look(asking)
+    await this.#streamed?.clear()
     this.#phase = 'streaming'
     this.#acked = acknowledged(position)
     yield* streamChanges(
       {
         ...{ heartbeat: this.#heartbeat(session), timeoutMs: await readSenderTimeoutMs(asking) },
-        ...{ incremental: this.#incremental, published: this.#watch },
+        restartPoint: new RestartPoint({ sql: () => session.sql(), say: this.#say }),
+        ...{ incremental: this.#incremental, published: this.#watch, streamed: this.#streamed },
         ...{ client: replication, url: this.#options.url, position, relations, origin },
         publication: this.#options.publication,
         decoding: this.#options.decoding,
@@ -211,8 +265,25 @@ export class PostgresSource implements Connector {
     )
   }
 
+  /**
+   * Some transactions cannot be read while they are in progress: where one alters a table, takes
+   * that back and alters it again, PostgreSQL itself fails (seen in 18.4). Ended, they can.
+   */
+  #withoutStreaming(error: unknown): unknown {
+    const isRefused = error instanceof MillraceError && error.code === 'SERVER_ERROR'
+    if (!isRefused || this.#phase !== 'streaming' || this.#streamed === undefined) return error
+    this.#streamed = undefined
+    const message = `${error.message} From now on transactions are read when they have ended.`
+    return new MillraceError('CONNECTION_LOST', message, { cause: error })
+  }
+
+  async #published(sql: Client, { published }: PostgresPosition, tables: readonly Table[]) {
+    const now = await readPublished(sql, this.#options.publication, tables)
+    return joinPublished(published, now, tables)
+  }
+
   /** The stream shows signals, too. */
-  #streamed(): ResolvedOptions {
+  #shown(): ResolvedOptions {
     const { selectsTable, snapshots } = this.#options
     const isStreamed = (name: string) => name === snapshots.signalTable || selectsTable(name)
     return { ...this.#options, selectsTable: isStreamed }
@@ -225,104 +296,26 @@ export class PostgresSource implements Connector {
     return new Heartbeat({ options: life.heartbeat, prefix, sql, say: this.#say })
   }
 
-  /**
-   * Recorded before the slot is made, so that a crash in between leaves no slot unaccounted for.
-   */
-  #intent(
-    { systemId, timeline }: { readonly systemId: string; readonly timeline: number },
-    tables: readonly Table[],
-  ): PostgresPosition {
-    return {
-      ...{ systemId, timeline, slot: this.#options.slot, tables: tables.map(describeTable) },
-      ...{ commit: 0n, ordinal: 0, held: [], commitEnd: 0n, lastVersion: 0n },
-      snapshot: { phase: 'intent', from: 0n, again: false },
-    }
-  }
-
-  /**
-   * What to do first: a snapshot, or the stream, with what is left of snapshots in the position.
-   */
-  async #plan(
-    connected: Connected,
-    position: PostgresPosition,
-    tables: readonly Table[],
-  ): Promise<PostgresPosition> {
-    const { mode } = this.#options.snapshots
-    if (position.snapshot?.phase === 'intent')
-      return { ...position, tables: tables.map(describeTable) }
-    const isPartial = position.snapshot !== undefined
-    const again = () => snapshotAgain(position, connected.server, tables)
-    if (position.only || mode === 'initial_only') return again()
-    try {
-      const resumed = await resume(connected, continueSnapshot(position), tables)
-      return await this.#followTables(connected, resumed, tables)
-    } catch (error) {
-      // A snapshot that is not complete is nothing that a person would have to decide on.
-      if (!isGap(error) || (mode !== 'when_needed' && !isPartial)) throw error
-      this.#say(`${error.message} A new snapshot is taken.`)
-      return again()
-    }
-  }
-
-  async #followTables(
-    { sql }: Connected,
-    position: PostgresPosition,
-    tables: readonly Table[],
-  ): Promise<PostgresPosition> {
-    const { publication, slot, snapshots, life, viaRoot } = this.#options
-    const names = tables.map(describeTable)
-    const isNew = names.some((name) => !position.tables.includes(name))
-    if (isNew || snapshots.signalTable !== undefined) {
-      const publishing = { publication, viaRoot, autocreate: life.autocreate }
-      await ensurePublication(sql, publishing, await this.#published(sql, tables))
-    }
-    const removed = position.tables.filter((name) => !names.includes(name))
-    if (removed.length > 0 && publication === slot && life.autocreate === 'filtered') {
-      await unpublish(
-        sql,
-        publication,
-        removed.filter((name) => name !== snapshots.signalTable),
-      )
-    }
-    const { mode } = snapshots
-    const followed = await followTables(sql, position, tables, { reads: mode !== 'no_data' })
-    if (mode !== 'always' || !this.#isFirst || followed.incremental) return followed
-    return addRuns(
-      followed,
-      names.map((name) => newRun(name)),
-    )
-  }
-
-  /** The tables that are read, and that of the signals. */
-  async #published(sql: Client, tables: readonly Table[]): Promise<readonly Table[]> {
-    const { signalTable } = this.#options.snapshots
-    if (signalTable === undefined) return tables
-    if (tables.some((table) => describeTable(table) === signalTable)) return tables
-    const table = await findTable(sql, signalTable)
-    if (table !== undefined) return [...tables, table]
-    throw new MillraceError('TABLE_MISSING', `The database has no table ${signalTable}.`)
-  }
-
   async #openIncremental(
     session: Connections,
     origin: Origin,
     position: PostgresPosition,
     tables: readonly Table[],
   ): Promise<IncrementalSnapshot> {
-    const { url, publication, snapshots, selectsTable, prefix } = this.#options
+    const { url, publication, snapshots, selectsTable, naming } = this.#options
     const { signalTable, threads, chunkRows } = snapshots
     const [namespace = '', name = ''] = signalTable?.split(/\.(.*)/s) ?? []
     const isMuted = signalTable !== undefined && !selectsTable(signalTable)
     return new IncrementalSnapshot({
       ...{ url, origin, publication, threads, chunkRows, signalTable },
-      chunkPages: this.#chunkPages,
+      ...{ chunkPages: this.#chunkPages, directory: this.#directory },
       ...{ progress: this.#progress, say: this.#say, state: position.incremental },
       unread: position.unread ?? [],
       relations: new Relations(this.#options, () => session.sql()),
       open: () => session.open(),
       sql: () => session.sql(),
       tables: tables.map(describeTable),
-      mutedTopic: isMuted ? topicOf(prefix, { namespace, name }) : undefined,
+      mutedTopic: isMuted ? naming.placeOf({ namespace, name }).topic : undefined,
       ...(await readHorizon(await session.sql())),
     })
   }
@@ -337,7 +330,7 @@ export class PostgresSource implements Connector {
     },
     signal: AbortSignal,
   ): AsyncGenerator<Batch<NewRecord>> {
-    const { session, tables, position } = plan
+    const { session, tables } = plan
     this.#phase = 'snapshot'
     const { slot, publication, url } = this.#options
     const { viaRoot, life } = this.#options
@@ -346,9 +339,15 @@ export class PostgresSource implements Connector {
     const sql = await session.sql()
     const only = mode === 'initial_only'
     if (!only) {
-      const made = await ensurePublication(sql, publishing, await this.#published(sql, tables))
+      const made = await ensurePublication(
+        sql,
+        publishing,
+        await publishedTables(sql, tables, this.#options),
+      )
       if (made !== 'unchanged') this.#say(`publication ${publication} ${made}`)
     }
+    const published = only ? undefined : await readPublished(sql, publication, tables)
+    const position = { ...plan.position, published }
     const wanted = { slot, failover: life.failover }
     const replication = await session.replication()
     const created = only
@@ -383,6 +382,11 @@ export class PostgresSource implements Connector {
   }
 }
 
+/** No records, only another position. */
+function moved(position: PostgresPosition): Batch<NewRecord> {
+  return { records: [], position: encodePosition(position), complete: isWhole(position) }
+}
+
 /** The stream begins, and nothing comes before it. */
 function withoutRows(position: PostgresPosition, consistentPoint: Lsn): Batch<NewRecord> {
   const begun = {
@@ -390,13 +394,4 @@ function withoutRows(position: PostgresPosition, consistentPoint: Lsn): Batch<Ne
     ...{ commit: consistentPoint - 1n, commitEnd: consistentPoint },
   }
   return { records: [], position: encodePosition(begun), complete: true }
-}
-
-/** A snapshot without a slot, for those who want no stream; it lives as long as the connection. */
-async function exportSnapshot(client: Client): Promise<NewSlot> {
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-  const { rows } = await client.query(
-    'SELECT pg_export_snapshot() AS snapshot, pg_current_wal_insert_lsn() AS lsn',
-  )
-  return { consistentPoint: parseLsn(rows[0].lsn), snapshot: rows[0].snapshot }
 }

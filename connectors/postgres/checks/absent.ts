@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
+import type { Finding } from '../../../src/core/plugin.ts'
 import { describeTable, quoteTable, type TableName } from '../tables.ts'
-import { error, type Repairable } from './finding.ts'
+import { error } from './finding.ts'
 
 interface Relation extends TableName {
   readonly kind: string
@@ -12,7 +13,7 @@ interface Relation extends TableName {
 export async function judgeAbsent(
   sql: Client,
   names: readonly string[],
-): Promise<readonly Repairable[]> {
+): Promise<readonly Finding[]> {
   if (names.length === 0) return []
   const { rows } = await sql.query<Relation>(
     `SELECT n.nspname AS namespace, c.relname AS name, c.relkind AS kind,
@@ -25,7 +26,7 @@ export async function judgeAbsent(
   return names.map((name) => judge(name, found.get(name)))
 }
 
-function judge(name: string, relation: Relation | undefined): Repairable {
+function judge(name: string, relation: Relation | undefined): Finding {
   if (relation === undefined) {
     const hint = 'Create it, or take it out of the configuration; mind upper and lower case.'
     return error(`there is no table ${name}`, { hint })

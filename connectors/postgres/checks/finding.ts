@@ -1,11 +1,6 @@
 import type { Finding } from '../../../src/core/plugin.ts'
 
-/** A finding with the SQL that repairs it, a statement an entry. */
-export interface Repairable extends Finding {
-  readonly repair?: readonly string[]
-}
-
-export function ok(what: string, hint?: string): Repairable {
+export function ok(what: string, hint?: string): Finding {
   return { level: 'ok', what, ...(hint !== undefined && { hint }) }
 }
 
@@ -14,14 +9,14 @@ export interface Advice {
   readonly repair?: readonly string[] | undefined
 }
 
-export function warning(what: string, advice: Advice = {}): Repairable {
+export function warning(what: string, advice: Advice = {}): Finding {
   return { level: 'warning', what, ...definite(advice) }
 }
 
-export function error(what: string, advice: Advice = {}): Repairable {
+export function error(what: string, advice: Advice = {}): Finding {
   return { level: 'error', what, ...definite(advice) }
 }
 
-function definite({ hint, repair }: Advice): Pick<Repairable, 'hint' | 'repair'> {
+function definite({ hint, repair }: Advice): Pick<Finding, 'hint' | 'repair'> {
   return { ...(hint !== undefined && { hint }), ...(repair !== undefined && { repair }) }
 }

@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import type { Finding } from '../../../src/core/plugin.ts'
 import { quoteName } from '../session.ts'
 import {
   addTables,
@@ -9,7 +10,7 @@ import {
   type PublicationPlan,
 } from '../slot/publication.ts'
 import { describeTable } from '../tables.ts'
-import { error, ok, type Repairable, warning } from './finding.ts'
+import { error, ok, warning } from './finding.ts'
 import type { Role } from './role.ts'
 import type { TableFacts } from './tables.ts'
 
@@ -18,7 +19,7 @@ export async function judgePublication(
   sql: Client,
   { plan, role }: { readonly plan: PublicationPlan; readonly role: Role },
   tables: readonly TableFacts[],
-): Promise<readonly Repairable[]> {
+): Promise<readonly Finding[]> {
   const found = await findPublication(sql, plan.publication)
   if (found === undefined) return [judgeMaking(plan, role, tables)]
   const missing = await missingTables(sql, found, tables)
@@ -26,7 +27,7 @@ export async function judgePublication(
 }
 
 /** The SQL is for who owns the tables; with it, the role of the connector need own nothing. */
-function judgeMaking(plan: PublicationPlan, role: Role, tables: readonly TableFacts[]): Repairable {
+function judgeMaking(plan: PublicationPlan, role: Role, tables: readonly TableFacts[]): Finding {
   const { publication, autocreate } = plan
   const repair = [`${createPublication({ ...plan, autocreate: 'filtered' }, tables)};`]
   const missing = `there is no publication ${publication}`
@@ -55,7 +56,7 @@ function judgeMaking(plan: PublicationPlan, role: Role, tables: readonly TableFa
 function judgeTables(
   { plan, role, found }: { plan: PublicationPlan; role: Role; found: Publication },
   missing: readonly TableFacts[],
-): Repairable {
+): Finding {
   const { publication, autocreate } = plan
   if (missing.length === 0) return ok(`publication ${publication} has all tables`)
   const names = missing.map(describeTable).join(', ')
@@ -71,7 +72,7 @@ function* judgeOptions(
   { publication, viaRoot }: PublicationPlan,
   found: Publication,
   tables: readonly TableFacts[],
-): Generator<Repairable> {
+): Generator<Finding> {
   const alter = `ALTER PUBLICATION ${quoteName(publication)} SET`
   if (found.leavesOut.length > 0) {
     const what = `publication ${publication} leaves out every ${found.leavesOut.join(' and ')}`

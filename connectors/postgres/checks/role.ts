@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
+import type { Finding } from '../../../src/core/plugin.ts'
 import { quoteName } from '../session.ts'
-import { error, ok, type Repairable } from './finding.ts'
+import { error, ok } from './finding.ts'
 import { grantReplication, type Managed } from './managed.ts'
 
 export interface Role {
@@ -23,7 +24,7 @@ export async function readRole(sql: Client): Promise<Role> {
   return rows[0]
 }
 
-export function judgeRole(role: Role, managed: Managed | undefined): Repairable {
+export function judgeRole(role: Role, managed: Managed | undefined): Finding {
   if (role.mayReplicate) return ok(`the role ${role.name} may replicate`)
   const repair = [grantReplication(managed, quoteName(role.name))]
   return error(`the role ${role.name} may not replicate`, { repair })

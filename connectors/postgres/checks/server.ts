@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
-import { error, ok, type Repairable, warning } from './finding.ts'
+import type { Finding } from '../../../src/core/plugin.ts'
+import { error, ok, warning } from './finding.ts'
 import { type Managed, productNames, settingAdvice, walLevelHints } from './managed.ts'
 
 /** What the server says of itself, read in one question. */
@@ -52,10 +53,7 @@ export async function readServerFacts(sql: Client, slot: string): Promise<Server
 }
 
 /** What is to be said of them. */
-export function* judgeServer(
-  facts: ServerFacts,
-  managed: Managed | undefined,
-): Generator<Repairable> {
+export function* judgeServer(facts: ServerFacts, managed: Managed | undefined): Generator<Finding> {
   yield judgeVersion(facts)
   if (managed !== undefined) yield ok(`it is run by ${productNames[managed]}`)
   yield* judgeConnection(facts, managed)
@@ -69,7 +67,7 @@ export function* judgeServer(
   }
 }
 
-function judgeVersion({ version, release }: ServerFacts): Repairable {
+function judgeVersion({ version, release }: ServerFacts): Finding {
   const major = Math.floor(version / 10_000)
   const what = `PostgreSQL ${release}`
   if (major < 14) {
@@ -79,7 +77,7 @@ function judgeVersion({ version, release }: ServerFacts): Repairable {
   return major > 18 ? warning(`${what} is newer than what is tested: 14 to 18`) : ok(what)
 }
 
-function* judgeConnection(facts: ServerFacts, managed: Managed | undefined): Generator<Repairable> {
+function* judgeConnection(facts: ServerFacts, managed: Managed | undefined): Generator<Finding> {
   const { encoding, pid, toldPid, isEncrypted, isLocal, isStandby, version } = facts
   // Neon's proxy answers in place of each server, and lets replication through.
   if (pid !== toldPid && managed !== 'neon') {
@@ -104,14 +102,14 @@ function* judgeConnection(facts: ServerFacts, managed: Managed | undefined): Gen
   }
 }
 
-function judgeWalLevel({ walLevel }: ServerFacts, managed: Managed | undefined): Repairable {
+function judgeWalLevel({ walLevel }: ServerFacts, managed: Managed | undefined): Finding {
   if (walLevel === 'logical') return ok('wal_level is logical')
   const what = `wal_level is ${walLevel}; it must be logical`
   if (managed !== undefined) return error(what, { hint: walLevelHints[managed] })
   return error(what, settingAdvice(undefined, 'wal_level', 'logical'))
 }
 
-function* judgeRoom(facts: ServerFacts, managed: Managed | undefined): Generator<Repairable> {
+function* judgeRoom(facts: ServerFacts, managed: Managed | undefined): Generator<Finding> {
   const { slots, maxSlots, senders, maxSenders, hasSlot } = facts
   const advise = (name: string, now: number) => settingAdvice(managed, name, String(now + 4))
   if (hasSlot || slots < maxSlots) yield ok(`${slots} of ${maxSlots} replication slots are in use`)
@@ -126,7 +124,7 @@ function* judgeRoom(facts: ServerFacts, managed: Managed | undefined): Generator
   }
 }
 
-function judgeKeepSize({ keepMb }: ServerFacts, managed: Managed | undefined): Repairable {
+function judgeKeepSize({ keepMb }: ServerFacts, managed: Managed | undefined): Finding {
   if (keepMb >= 0) {
     return ok(`a slot may keep ${keepMb} MB of WAL (max_slot_wal_keep_size); then it is lost`)
   }

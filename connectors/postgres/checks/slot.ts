@@ -1,9 +1,10 @@
 import type { Client } from 'pg'
+import type { Finding } from '../../../src/core/plugin.ts'
 import { quoteLiteral, quoteName } from '../session.ts'
 import { lossOf, type SlotState } from '../slot/compare.ts'
 import { findSlot } from '../slot/slot.ts'
 import { describeBudget, sampleWal, type WalBudget, walBudget } from '../slot/wal-budget.ts'
-import { error, ok, type Repairable, warning } from './finding.ts'
+import { error, ok, warning } from './finding.ts'
 
 export interface SlotWish {
   /** Of the server, as `server_version_num`. */
@@ -14,7 +15,7 @@ export interface SlotWish {
   readonly adopt: boolean
 }
 
-export async function judgeSlot(sql: Client, wish: SlotWish): Promise<readonly Repairable[]> {
+export async function judgeSlot(sql: Client, wish: SlotWish): Promise<readonly Finding[]> {
   const failover = wish.failover ? await judgeFailover(sql, wish) : []
   const found = await findSlot(sql, wish.slot)
   if (found === undefined) return [absent(wish), ...failover]
@@ -24,14 +25,14 @@ export async function judgeSlot(sql: Client, wish: SlotWish): Promise<readonly R
   return [...judgeState(wish, found), ...kept, ...failover]
 }
 
-function absent({ slot, adopt }: SlotWish): Repairable {
+function absent({ slot, adopt }: SlotWish): Finding {
   if (!adopt) return ok(`slot ${slot} is made at the first start`)
   const hint = 'Name the slot with slot.name; slot.adopt: true is for one that exists.'
   return error(`there is no slot ${slot} to adopt`, { hint })
 }
 
 /** What we read must be on the standby already, or a promotion loses what we have. */
-async function judgeFailover(sql: Client, { version }: SlotWish): Promise<readonly Repairable[]> {
+async function judgeFailover(sql: Client, { version }: SlotWish): Promise<readonly Finding[]> {
   if (version < 170_000) return [error('slot.failover needs PostgreSQL 17 or later')]
   const { rows } = await sql.query("SELECT current_setting('synchronized_standby_slots') AS slots")
   if (rows[0].slots !== '') return [ok(`slot.failover waits for ${rows[0].slots}`)]
@@ -40,7 +41,7 @@ async function judgeFailover(sql: Client, { version }: SlotWish): Promise<readon
 }
 
 /** What is to be said of a slot that is there. */
-export function* judgeState(wish: SlotWish, found: SlotState): Generator<Repairable> {
+export function* judgeState(wish: SlotWish, found: SlotState): Generator<Finding> {
   const { slot, database, failover } = wish
   const drop = { repair: [`SELECT pg_drop_replication_slot(${quoteLiteral(slot)});`] }
   const hint = 'Give the connector another slot.name.'
@@ -68,7 +69,7 @@ export function* judgeState(wish: SlotWish, found: SlotState): Generator<Repaira
   }
 }
 
-function* judgeBudget({ slot }: SlotWish, budget: WalBudget): Generator<Repairable> {
+function* judgeBudget({ slot }: SlotWish, budget: WalBudget): Generator<Finding> {
   if (budget.status === 'lost') return
   const what = `slot ${slot}: ${describeBudget(budget)}`
   if (budget.level === 'ok') yield ok(what)

@@ -1,7 +1,8 @@
 import type { Client } from 'pg'
+import type { Finding } from '../../../src/core/plugin.ts'
 import { quoteName } from '../session.ts'
 import { describeTable, quoteTable, type Table, type TableName } from '../tables.ts'
-import { error, ok, type Repairable, warning } from './finding.ts'
+import { error, ok, warning } from './finding.ts'
 
 /** What matters of a table, as the catalog has it. */
 export interface TableFacts extends TableName {
@@ -81,7 +82,7 @@ export async function readTableFacts(
 }
 
 /** What is to be said of a table; `ok` if it is nothing else. */
-export function judgeTable(table: TableFacts, role: string): readonly Repairable[] {
+export function judgeTable(table: TableFacts, role: string): readonly Finding[] {
   const found = [
     ...judgeRights(table, role),
     ...judgeIdentity(table),
@@ -97,7 +98,7 @@ function describeKey({ key, identity, partitions }: TableFacts): string {
   return `has the primary key (${key.join(', ')})${full}${parts}`
 }
 
-function* judgeRights(table: TableFacts, role: string): Generator<Repairable> {
+function* judgeRights(table: TableFacts, role: string): Generator<Finding> {
   const name = describeTable(table)
   const { hasUsage, maySelect, isFiltered, namespace } = table
   const grantee = quoteName(role)
@@ -116,7 +117,7 @@ function* judgeRights(table: TableFacts, role: string): Generator<Repairable> {
   }
 }
 
-function* judgeIdentity(table: TableFacts): Generator<Repairable> {
+function* judgeIdentity(table: TableFacts): Generator<Finding> {
   const { identity, key, isKeyImmediate, identityColumns, kind } = table
   const name = describeTable(table)
   if (kind === 'p') return // The identity that counts is that of the partitions.
@@ -158,7 +159,7 @@ function identify(table: TableFacts): { hint: string; repair: readonly string[] 
   return { hint, repair: [`${alter(table)} REPLICA IDENTITY ${by};`] }
 }
 
-function* judgePartitions(table: TableFacts): Generator<Repairable> {
+function* judgePartitions(table: TableFacts): Generator<Finding> {
   const { bareLeaves, kind, key } = table
   if (kind !== 'p') return
   const name = describeTable(table)
@@ -172,7 +173,7 @@ function* judgePartitions(table: TableFacts): Generator<Repairable> {
   }
 }
 
-function* judgeGenerated(table: TableFacts): Generator<Repairable> {
+function* judgeGenerated(table: TableFacts): Generator<Finding> {
   if (table.generated.length === 0) return
   const what = `${describeTable(table)}: generated columns are not in the records: ${table.generated.join(', ')}`
   yield warning(what, { hint: 'The WAL holds them only from PostgreSQL 18 on, if published.' })

@@ -41,7 +41,8 @@ export function comparePosition(
   if (position.systemId !== server.systemId) {
     const message =
       `The server has system identifier ${server.systemId}, but ${position.systemId} was read: it ` +
-      'is another one, or it went through pg_upgrade or was restored by dump.'
+      'is another one, or it was restored by dump, or it went through pg_upgrade. If all was read ' +
+      `before an upgrade, go on with slot.adopt.system: '${server.systemId}'.`
     throw new MillraceError('OTHER_DATABASE', message)
   }
   const promoted = server.timeline !== position.timeline

@@ -41,6 +41,13 @@ export const slotOptions = {
     .min(1)
     .optional()
     .describe('Debezium’s stored offset: its JSON, or a file that holds it.'),
+  'slot.adopt.system': z
+    .string()
+    .regex(/^\d+$/, 'must be the system identifier of a server, in digits')
+    .optional()
+    .describe(
+      'Identifier of the server that the one before has become by pg_upgrade: its slot is gone on with.',
+    ),
   'heartbeat.interval.ms': z
     .int()
     .min(0)
@@ -68,6 +75,7 @@ export interface SlotLife {
   readonly dropOnStop: boolean
   readonly adopt: boolean
   readonly adoptOffset: string | undefined
+  readonly adoptSystem: string | undefined
   readonly heartbeat: HeartbeatOptions | undefined
 }
 
@@ -85,6 +93,7 @@ export function slotLifeOf(options: SlotOptions): SlotLife {
     dropOnStop: options['slot.drop.on.stop'],
     adopt: options['slot.adopt'],
     adoptOffset: options['slot.adopt.offset'],
+    adoptSystem: options['slot.adopt.system'],
     heartbeat:
       intervalMs === 0
         ? undefined

@@ -97,8 +97,8 @@ export interface NewSlot {
 }
 
 /**
- * Makes the slot. One of this name that is there was made by an attempt that came to nothing: only
- * a connector without a position comes here, and the name is its own.
+ * Makes the slot. One of this name that is there is our own: made by an attempt that came to
+ * nothing, or by a life of which a new snapshot makes good what it missed.
  */
 export async function createSlot(
   replication: Client,
@@ -118,6 +118,15 @@ export async function createSlot(
   )
   const { consistent_point, snapshot_name } = rows[0]
   return { consistentPoint: parseLsn(consistent_point), snapshot: snapshot_name }
+}
+
+/** A snapshot without a slot, for those who want no stream; it lives as long as the connection. */
+export async function exportSnapshot(client: Client): Promise<NewSlot> {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  const { rows } = await client.query(
+    'SELECT pg_export_snapshot() AS snapshot, pg_current_wal_insert_lsn() AS lsn',
+  )
+  return { consistentPoint: parseLsn(rows[0].lsn), snapshot: rows[0].snapshot }
 }
 
 /** Makes standbys keep a slot that is there already. */

@@ -44,7 +44,7 @@ export async function describeChunks(
       : { ...whole, columns: whole.columns.filter(({ name }) => names.includes(name)) }
   const relation = await relations.define(message)
   const size = await readSize(sql, table.oid)
-  const read = new Set([...relation.columns, ...relation.key].map(({ name }) => name))
+  const read = new Set([...relation.columns, ...relation.key].map(({ source }) => source))
   const name = quoteTable(table)
   return {
     ...{ table, relation, filter: published.filter, ...size },

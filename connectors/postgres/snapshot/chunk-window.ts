@@ -2,6 +2,7 @@ import { readEnvelope } from '../../../src/core/envelope.ts'
 import { endOfValue, skipSpace } from '../../../src/core/json-scan.ts'
 import { sees, type Visibility } from './chunk-xids.ts'
 import type { ObservedChange } from './incremental-observer.ts'
+import { RowSpill } from './row-spill.ts'
 
 export interface ChunkRow {
   readonly key: Buffer | null
@@ -40,22 +41,22 @@ export class ChunkWindow {
   see(visibility: Visibility): void {
     this.#visibility = visibility
     if (!this.#earlier.every((xid) => sees(visibility, xid))) this.spoil('a commit was not visible')
-    this.#held = this.#held.filter(({ xid }) => !sees(visibility, xid))
+    this.#held = this.#held.filter(({ xid, change }) => this.#concerns(xid, change))
   }
 
   /** The rows are there. */
-  load(rows: readonly ChunkRow[]): void {
-    if (rows[0]?.key === null) this.#keyless = new KeylessRows(rows)
+  load(rows: readonly ChunkRow[] | RowSpill): void {
+    if (rows instanceof RowSpill) this.#keyless = new KeylessRows(rows)
     else this.#rows = groupByKey(rows)
     const held = this.#held
     this.#held = []
-    for (const { change } of held) this.#apply(change)
+    for (const { xid, change } of held) this.#apply(xid, change)
   }
 
   /** Takes a change of a transaction that began to be streamed after the window was opened. */
   observe(xid: bigint, change: ObservedChange): void {
-    if (this.spoiled !== undefined || this.#sees(xid)) return
-    if (this.isLoaded) this.#apply(change)
+    if (this.spoiled !== undefined || !this.#concerns(xid, change)) return
+    if (this.isLoaded) this.#apply(xid, change)
     else if (this.#held.length < mostHeld) this.#held.push({ xid, change })
     else this.spoil('too much changed meanwhile')
   }
@@ -70,12 +71,17 @@ export class ChunkWindow {
     this.#held = []
   }
 
+  /** Nobody will take what is left. */
+  close(): void {
+    this.#keyless?.close()
+  }
+
   get isLoaded(): boolean {
     return this.#rows !== undefined || this.#keyless !== undefined
   }
 
   /** What is left to be written. */
-  take(): readonly ChunkRow[] {
+  take(): Iterable<ChunkRow> {
     return this.#keyless?.rows ?? [...this.#rows!.values()].flat()
   }
 
@@ -83,8 +89,13 @@ export class ChunkWindow {
     return this.#visibility !== undefined && sees(this.#visibility, xid)
   }
 
-  #apply(change: ObservedChange): void {
-    if (this.#keyless !== undefined) this.#keyless.apply(change)
+  /** What gave a row without key counts, as nothing would tell that it is the same row. */
+  #concerns(xid: bigint, { key }: ObservedChange): boolean {
+    return key === null || !this.#sees(xid)
+  }
+
+  #apply(xid: bigint, change: ObservedChange): void {
+    if (this.#keyless !== undefined) this.#keyless.apply(change, this.#sees(xid))
     else if (change.key !== null) this.#overlay(this.#rows!, change.key, change)
   }
 
@@ -113,35 +124,46 @@ function groupByKey(rows: readonly ChunkRow[]): Map<string, ChunkRow[]> {
 
 /**
  * Rows of a table without key, told apart by their values: a row that a newer change took away is
- * taken out once, unless a newer change had put an equal one in before.
+ * taken out once, unless a newer change had put an equal one in before. One that the stream has
+ * given since the window was opened, and that the SELECT saw as well, is taken out, too.
  */
 class KeylessRows {
-  readonly #rows: readonly ChunkRow[]
+  readonly #rows: RowSpill
   readonly #added = new Map<string, number>()
   readonly #gone = new Map<string, number>()
+  readonly #streamed = new Map<string, number>()
 
-  constructor(rows: readonly ChunkRow[]) {
+  constructor(rows: RowSpill) {
     this.#rows = rows
   }
 
-  apply({ value }: ObservedChange): void {
+  apply({ value }: ObservedChange, isSeen: boolean): void {
     const { before, after } = readEnvelope(value)
+    const given = isSeen ? this.#streamed : this.#added
     if (before !== null) {
       const row = Buffer.from(before).toString('latin1')
-      if (this.#added.get(row)) count(this.#added, row, -1)
-      else count(this.#gone, row, 1)
+      if (given.get(row)) count(given, row, -1)
+      else if (!isSeen) count(this.#gone, row, 1)
     }
-    if (after !== null) count(this.#added, Buffer.from(after).toString('latin1'), 1)
+    if (after !== null) count(given, Buffer.from(after).toString('latin1'), 1)
   }
 
-  get rows(): readonly ChunkRow[] {
-    const gone = new Map(this.#gone)
-    return this.#rows.filter(({ value }) => {
-      const row = Buffer.from(readEnvelope(value).after!).toString('latin1')
-      if (!gone.get(row)) return true
-      count(gone, row, -1)
-      return false
-    })
+  get rows(): Iterable<ChunkRow> {
+    return this.#left()
+  }
+
+  close(): void {
+    this.#rows.close()
+  }
+
+  *#left(): Generator<ChunkRow> {
+    for (const row of this.#rows) {
+      const text = Buffer.from(readEnvelope(row.value).after!).toString('latin1')
+      const counts = [this.#streamed, this.#gone].find((counts) => counts.get(text))
+      if (counts === undefined) yield row
+      else count(counts, text, -1)
+    }
+    this.close()
   }
 }
 

@@ -43,24 +43,35 @@ export function widen(xid: number, near: bigint): bigint {
 export class StreamedCommits {
   #near: bigint
   #xids: bigint[]
+  /** Those that nobody has asked for yet, as BEGIN named them: every commit comes by here. */
+  #narrow: number[] = []
 
   constructor(near: bigint, xids: readonly bigint[]) {
     this.#near = near
     this.#xids = [...xids]
   }
 
-  add(xid: number): bigint {
-    const wide = widen(xid, this.#near)
-    this.#xids.push(wide)
-    return wide
+  add(xid: number): void {
+    this.#narrow.push(xid)
+  }
+
+  widen(xid: number): bigint {
+    return widen(xid, this.#near)
+  }
+
+  get count(): number {
+    return this.#xids.length + this.#narrow.length
   }
 
   forget(visibility: Visibility): void {
+    this.#xids = this.all.filter((xid) => !sees(visibility, xid))
     this.#near = visibility.xmax
-    if (this.#xids.length > 0) this.#xids = this.#xids.filter((xid) => !sees(visibility, xid))
   }
 
   get all(): readonly bigint[] {
+    if (this.#narrow.length > 0) {
+      this.#xids = [...this.#xids, ...this.#narrow.splice(0).map((xid) => this.widen(xid))]
+    }
     return this.#xids
   }
 }

@@ -1,14 +1,17 @@
+import { asRecords } from '../../../src/core/packed-records.ts'
+import type { NewRecord } from '../../../src/core/record.ts'
 import type { Batch } from '../../../src/core/source.ts'
 import { encodePosition, type PostgresPosition } from '../position.ts'
 import { describeTable } from '../tables.ts'
-import type { OpenRecord, Origin } from '../wal/envelope-writer.ts'
+import { shapeCommit } from '../transforms/shape.ts'
+import type { Origin } from '../wal/envelope-writer.ts'
 import type { Lsn } from '../wal/lsn.ts'
 import { type ChunkRange, wholeRange } from './chunk-range.ts'
 import type { ChunkTable } from './chunk-table.ts'
-import type { ChunkRow } from './chunk-window.ts'
 import { newRun } from './incremental-state.ts'
 import { continueSnapshot } from './plan.ts'
 import type { SnapshotProgress } from './progress.ts'
+import type { PackedRows } from './row-packer.ts'
 import { mark, RowWriter } from './rows.ts'
 
 /** A table on its way: what of it has not gone out yet. */
@@ -23,7 +26,7 @@ export interface TableCopy {
 
 interface HeldRows {
   readonly copy: TableCopy
-  readonly rows: readonly ChunkRow[]
+  readonly rows: PackedRows
   readonly ended: ChunkRange[]
   isLast: boolean
 }
@@ -68,16 +71,16 @@ export class SnapshotEmission {
   }
 
   /** From here on an interrupted snapshot goes on, rather than begins again. */
-  begin(): Batch<OpenRecord> {
+  begin(): Batch<NewRecord> {
     return this.#batch([])
   }
 
   *add(
     copy: TableCopy,
-    rows: readonly ChunkRow[],
+    rows: PackedRows | undefined,
     ended: ChunkRange | undefined,
-  ): Generator<Batch<OpenRecord>> {
-    if (rows.length > 0) {
+  ): Generator<Batch<NewRecord>> {
+    if (rows !== undefined) {
       if (copy.held !== undefined) yield this.#emit(copy.held)
       copy.held = { copy, rows, ended: [], isLast: false }
     }
@@ -95,7 +98,7 @@ export class SnapshotEmission {
   }
 
   /** Rows of an earlier snapshot may have gone meanwhile: a bounded truncate sweeps them. */
-  *finish(): Generator<Batch<OpenRecord>> {
+  *finish(): Generator<Batch<NewRecord>> {
     // In one batch: a snapshot that has all of its rows out is complete.
     const final = this.#final === undefined ? [] : this.#emit(this.#final, 'last').records
     const sweeps = this.#again ? this.#copies : []
@@ -116,23 +119,27 @@ export class SnapshotEmission {
   }
 
   /** The rest is read while the stream goes on. */
-  handOver(): Batch<OpenRecord> {
+  handOver(): Batch<NewRecord> {
     this.#position = continueSnapshot(this.#position)
     return { records: [], position: encodePosition(this.#position), complete: true }
   }
 
   #emit({ copy, rows, ended, isLast }: HeldRows, last = 'last_in_data_collection') {
-    const records = this.#writer.commit(copy.table.relation, rows, this.#nextVersion())
+    const packed = this.#writer.packed(copy.table.relation, rows, this.#nextVersion())
+    const records = asRecords(packed)
+    const isFirst = !this.#begun.has(copy)
     if (isLast) mark(records.at(-1)!, last)
-    if (!this.#begun.has(copy)) {
+    if (isFirst) {
       mark(records[0]!, this.#begun.size === 0 ? 'first' : 'first_in_data_collection')
       this.#begun.add(copy)
     }
     for (const range of ended) copy.left.delete(range)
-    return this.#batch(records)
+    const { shape } = copy.table.relation
+    if (shape !== undefined) return this.#batch(shapeCommit(records, shape))
+    return this.#batch(isFirst || isLast ? [...records] : records)
   }
 
-  #batch(records: readonly OpenRecord[]): Batch<OpenRecord> {
+  #batch(records: readonly NewRecord[]): Batch<NewRecord> {
     const unfinished = this.#copies.filter(({ left }) => left.size > 0)
     const rewritten = this.#rewritten.map((table) => ({ table, ranges: [wholeRange] }))
     const left = [

@@ -10,6 +10,7 @@ import { type ChunkTable, describeChunks, selectChunk } from './chunk-table.ts'
 import type { ChunkRow, ChunkWindow } from './chunk-window.ts'
 import { parseVisibility, type Visibility } from './chunk-xids.ts'
 import type { LiveRun, OpenChunk } from './incremental-run.ts'
+import { RowSpill } from './row-spill.ts'
 import { RowWriter } from './rows.ts'
 
 /** Prefix of the logical messages that tell where in the stream a chunk belongs. */
@@ -28,6 +29,8 @@ export interface ChunkReading {
   /** A table of more pages is cut into ranges that are read at the same time. */
   readonly chunkPages: number
   readonly say: (line: string) => void
+  /** For rows that no memory need hold. */
+  readonly directory?: string | undefined
   readonly open: () => Promise<Client>
   readonly sql: () => Promise<Client>
   /** Told of every snapshot that is taken. */
@@ -145,9 +148,10 @@ export class ChunkReader {
   }
 
   /** The rows; where there are more, the rest of the range is left to be read. */
-  async #select(chunk: OpenChunk, signal: AbortSignal): Promise<readonly ChunkRow[]> {
+  async #select(chunk: OpenChunk, signal: AbortSignal): Promise<readonly ChunkRow[] | RowSpill> {
     const { range, run, lsn } = chunk
     const table = chunk.table!
+    if (table.relation.key.length === 0) return this.#selectKeyless(chunk, signal)
     const limit = 'keys' in range || table.key.length === 0 ? undefined : this.#reading.chunkRows
     const rows: ChunkRow[] = []
     let last: string[] = []
@@ -160,6 +164,17 @@ export class ChunkReader {
     if (signal.aborted || last.length === 0 || 'keys' in range) return rows
     run.putBack({ after: last, until: range.until })
     chunk.range = { after: range.after, until: last }
+    return rows
+  }
+
+  /** In one go: in the next snapshot rows may lie elsewhere, and nothing tells them apart. */
+  async #selectKeyless(chunk: OpenChunk, signal: AbortSignal): Promise<RowSpill> {
+    const { range, run, lsn } = chunk
+    const table = chunk.table!
+    const rows = new RowSpill(this.#reading.directory)
+    const onRow = (bytes: Buffer, start: number) =>
+      rows.add(this.#writer.row(bytes, start, table, lsn))
+    await this.#connection!.read(selectChunk(table, range, { where: run.where }), onRow, signal)
     return rows
   }
 

@@ -1,7 +1,7 @@
-import type { ChunkRange } from './chunk-range.ts'
-import { wholeRange } from './chunk-range.ts'
+import type { Relation } from '../wal/relation.ts'
+import { type ChunkRange, type KeyText, wholeRange } from './chunk-range.ts'
 import type { ChunkTable } from './chunk-table.ts'
-import type { ChunkWindow } from './chunk-window.ts'
+import type { ChunkRow, ChunkWindow } from './chunk-window.ts'
 import type { Hole, TableRun } from './incremental-state.ts'
 
 /** More rows than these that a run would have to look up one by one make it begin again. */
@@ -35,6 +35,11 @@ export class LiveRun {
   table: ChunkTable | undefined
   signature = ''
   isCancelled = false
+  /**
+   * Rows of a table without key are out, and more are to come: whoever begins again gives them
+   * again, and sweeps these.
+   */
+  isHalfOut = false
   readonly #pending: ChunkRange[]
   readonly #holes: Map<string, Hole>
   readonly #key: readonly string[] | undefined
@@ -53,7 +58,9 @@ export class LiveRun {
   }
 
   get state(): TableRun {
-    const { name: table, where, sweep, from, behind, rows } = this
+    const { name: table, where, behind, rows } = this
+    const from = this.isHalfOut ? null : this.from
+    const sweep = this.sweep || (this.isHalfOut && where === undefined)
     const ranges = [...[...this.open].map(({ range }) => range), ...this.#pending]
     const { key } = this
     return {
@@ -107,4 +114,40 @@ export class LiveRun {
   get isDone(): boolean {
     return this.open.size === 0 && this.#pending.length === 0 && this.#holes.size === 0
   }
+}
+
+/** A chunk whose rows are on their way out. */
+export interface EnteringChunk {
+  readonly chunk: OpenChunk
+  readonly rows: Iterator<ChunkRow>
+}
+
+/** A part goes out after so many bytes. */
+const partBytes = 1024 * 1024
+
+/** Rows of about a megabyte; a chunk of a table with a key is one part, as it is in memory. */
+export function takePart(rows: Iterator<ChunkRow>) {
+  const part: ChunkRow[] = []
+  for (let bytes = 0; bytes < partBytes; ) {
+    const { value, done } = rows.next()
+    if (done) return { part, isLast: true }
+    part.push(value)
+    if (value.key === null) bytes += value.value.length
+  }
+  return { part, isLast: false }
+}
+
+/** The text of the key's columns in a row of the stream. */
+export function keyTextOf(
+  key: readonly string[],
+  { row, columns, key: own }: Relation,
+  bytes: Buffer,
+): KeyText | undefined {
+  const texts: string[] = []
+  for (const name of key) {
+    const slot = [...columns, ...own].find(({ source }) => source === name)?.slot
+    if (slot === undefined || row.starts[slot]! < 0) return undefined
+    texts.push(bytes.toString('utf8', row.starts[slot]!, row.ends[slot]!))
+  }
+  return texts
 }

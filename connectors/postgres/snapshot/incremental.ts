@@ -5,20 +5,20 @@ import { describeError, MillraceError } from '../../../src/core/errors.ts'
 import type { PostgresPosition } from '../position.ts'
 import type { OpenRecord } from '../wal/envelope-writer.ts'
 import type { Relation } from '../wal/relation.ts'
-import type { ChunkRange, KeyText } from './chunk-range.ts'
+import type { ChunkRange } from './chunk-range.ts'
 import { ChunkWindow } from './chunk-window.ts'
 import { parseVisibility, StreamedCommits, type Visibility } from './chunk-xids.ts'
 import type { ChangeObserver, ObservedChange } from './incremental-observer.ts'
+import type { Entry, IncrementalPlan } from './incremental-plan.ts'
+import { ChunkReader, KeyChanged, TableGone, watermarkPrefix } from './incremental-reader.ts'
 import {
-  ChunkReader,
-  type ChunkReading,
-  KeyChanged,
-  TableGone,
-  watermarkPrefix,
-} from './incremental-reader.ts'
-import { LiveRun, type OpenChunk } from './incremental-run.ts'
-import { type IncrementalState, newRun, type TableRun } from './incremental-state.ts'
-import type { SnapshotProgress } from './progress.ts'
+  type EnteringChunk,
+  keyTextOf,
+  LiveRun,
+  type OpenChunk,
+  takePart,
+} from './incremental-run.ts'
+import { newRun, type TableRun } from './incremental-state.ts'
 import { RowWriter } from './rows.ts'
 import { parseSignal, type SnapshotCommand } from './signal.ts'
 
@@ -26,28 +26,6 @@ import { parseSignal, type SnapshotCommand } from './signal.ts'
 const againMs = 100
 /** After so many commits we ask which of them everybody sees by now. */
 const mostStreamed = 1_000
-
-export interface IncrementalPlan extends Omit<ChunkReading, 'onVisibility'> {
-  readonly threads: number
-  readonly progress: SnapshotProgress
-  /** Names of the tables that are read, `schema.table`. */
-  readonly tables: readonly string[]
-  /** Its new rows are signals. */
-  readonly signalTable: string | undefined
-  readonly mutedTopic: string | undefined
-  readonly state: IncrementalState | undefined
-  /** Tables of which no snapshot was complete yet. */
-  readonly unread: readonly string[]
-  /** Taken before the stream begins, and the commits that it may not see. */
-  readonly near: bigint
-  readonly xids: readonly bigint[]
-}
-
-/** What is to be written between two commits of the stream. */
-export interface Entry {
-  readonly records: readonly OpenRecord[]
-  readonly lastVersion: bigint
-}
 
 /**
  * Reads tables while the stream goes on. Chunks are read beside the stream, each in a snapshot of
@@ -72,7 +50,12 @@ export class IncrementalSnapshot implements ChangeObserver {
   /** Chunks whose watermark has passed, in that order; `#passing`: in the commit under way. */
   readonly #passed: OpenChunk[] = []
   readonly #passing: OpenChunk[] = []
-  #xid = 0n
+  /** A chunk that enters in parts, with no change of the stream in between. */
+  #entering: EnteringChunk | undefined
+  /** What waits for the moment between two commits. */
+  readonly #turns: (() => void)[] = []
+  /** Of the commit under way, in 32 bits. */
+  #xid = 0
   #lastVersion = 0n
   #isChanged = false
   #isAsking = false
@@ -103,6 +86,7 @@ export class IncrementalSnapshot implements ChangeObserver {
 
   close(): void {
     this.#stop.abort()
+    for (const turn of this.#turns.splice(0)) turn()
     for (const reader of this.#readers) reader.close()
   }
 
@@ -128,7 +112,8 @@ export class IncrementalSnapshot implements ChangeObserver {
 
   /** Something is to be put between two commits. */
   get isDue(): boolean {
-    return this.#passed.length > 0 || this.#isChanged || this.#failure !== undefined
+    const isEntering = this.#passed.length > 0 || this.#entering !== undefined
+    return isEntering || this.#turns.length > 0 || this.#isChanged || this.#failure !== undefined
   }
 
   /** What comes next, once all commits before it are out. */
@@ -137,13 +122,11 @@ export class IncrementalSnapshot implements ChangeObserver {
     this.#lastVersion = lastVersion
     const isChanged = this.#isChanged
     this.#isChanged = false
-    const chunk = this.#passed.shift()
-    const entry =
-      chunk === undefined
-        ? isChanged && { records: [], lastVersion }
-        : this.#enter(chunk, lastVersion)
+    for (const turn of this.#turns.splice(0)) turn()
+    this.#entering ??= this.#nextChunk()
+    const entry = this.#entering && this.#enter(this.#entering, lastVersion)
     this.#fill()
-    return entry || undefined
+    return entry ?? (isChanged ? { records: [], lastVersion } : undefined)
   }
 
   /** Does what a signal or the command line asks for, and says what that is. */
@@ -164,10 +147,11 @@ export class IncrementalSnapshot implements ChangeObserver {
   }
 
   begin(xid: number, isWhole: boolean): void {
-    this.#xid = this.#streamed.add(xid)
+    this.#xid = xid
+    this.#streamed.add(xid)
     if (!isWhole) this.#interrupt(() => true, 'a commit went out in part before')
     const most = this.#runs.length > 0 ? mostStreamed : 10 * mostStreamed
-    if (this.#streamed.all.length > most) void this.#forget()
+    if (this.#streamed.count > most) void this.#forget()
   }
 
   change(relation: Relation, bytes: Buffer, change: ObservedChange): void {
@@ -177,12 +161,12 @@ export class IncrementalSnapshot implements ChangeObserver {
     }
     if (this.#runs.length === 0) return
     for (const { run, window } of this.#chunks.values()) {
-      if (run.table?.relation.oid === oid) window?.observe(this.#xid, change)
+      if (run.table?.relation.oid === oid) window?.observe(this.#streamed.widen(this.#xid), change)
     }
     if (change.oldKey === null || change.unchanged === undefined || change.key === null) return
     for (const run of this.#runs) {
       if (run.name !== `${namespace}.${name}`) continue
-      const key = run.key && keyOf(run.key, relation, bytes)
+      const key = run.key && keyTextOf(run.key, relation, bytes)
       if (key !== undefined) run.addHole([change.key.toString(), key])
     }
   }
@@ -203,7 +187,7 @@ export class IncrementalSnapshot implements ChangeObserver {
 
   #interrupt(concerns: (chunk: OpenChunk) => boolean, why: string): void {
     for (const chunk of this.#chunks.values()) {
-      if (concerns(chunk)) chunk.window?.interrupt(this.#xid, why)
+      if (concerns(chunk)) chunk.window?.interrupt(this.#streamed.widen(this.#xid), why)
     }
   }
 
@@ -244,30 +228,41 @@ export class IncrementalSnapshot implements ChangeObserver {
 
   #end(run: LiveRun, outcome: string): void {
     run.isCancelled = true
-    for (const { id } of run.open) this.#chunks.delete(id)
+    for (const { id, window } of run.open) {
+      this.#chunks.delete(id)
+      window?.close()
+    }
     this.#runs = this.#runs.filter((other) => other !== run)
     this.#plan.progress.end(run.name, outcome)
     this.#isChanged = true
   }
 
-  /** The chunk's rows as a commit, and the sweep if that was the run's last. */
-  #enter(chunk: OpenChunk, lastVersion: bigint): Entry {
-    const { run, window, range, id } = chunk
-    this.#chunks.delete(id)
-    run.open.delete(chunk)
-    if (run.isCancelled) return { records: [], lastVersion }
-    if (window!.spoiled !== undefined) {
-      run.putBack(range)
+  #nextChunk(): EnteringChunk | undefined {
+    const chunk = this.#passed.shift()
+    return chunk && { chunk, rows: chunk.window!.take()[Symbol.iterator]() }
+  }
+
+  /**
+   * Rows of the chunk as a commit, and the sweep if they were the run's last. What waits in a file
+   * enters in parts.
+   */
+  #enter({ chunk, rows }: EnteringChunk, lastVersion: bigint): Entry {
+    const { run, window, range } = chunk
+    if (run.isCancelled || window!.spoiled !== undefined) {
+      this.#leave(chunk)
+      if (!run.isCancelled) run.putBack(range)
       return { records: [], lastVersion }
     }
     const { relation } = chunk.table!
-    const rows = window!.take()
+    const { part, isLast } = takePart(rows)
+    run.isHalfOut = !isLast
     const records: OpenRecord[] = []
     let version = lastVersion
-    if (rows.length > 0) records.push(...this.#writer.commit(relation, rows, ++version))
-    run.rows += rows.length
-    for (const { key } of rows) run.fillHole(key)
-    this.#plan.progress.add(run.name, rows.length)
+    if (part.length > 0) records.push(...this.#writer.commit(relation, part, ++version))
+    run.rows += part.length
+    for (const { key } of part) run.fillHole(key)
+    this.#plan.progress.add(run.name, part.length)
+    if (isLast) this.#leave(chunk)
     if (run.isDone) {
       if (run.sweep) records.push(this.#writer.sweep(relation, run.from!, ++version, chunk.lsn))
       this.#runs = this.#runs.filter((other) => other !== run)
@@ -275,6 +270,13 @@ export class IncrementalSnapshot implements ChangeObserver {
       if (run.where === undefined) this.#unread = this.#unread.filter((name) => name !== run.name)
     }
     return { records, lastVersion: version }
+  }
+
+  #leave(chunk: OpenChunk): void {
+    this.#entering = undefined
+    this.#chunks.delete(chunk.id)
+    chunk.run.open.delete(chunk)
+    chunk.window?.close()
   }
 
   /** Keeps the readers busy, and no more chunks open than can soon enter the stream. */
@@ -308,9 +310,10 @@ export class IncrementalSnapshot implements ChangeObserver {
     try {
       chunk.range = await reader.prepare(run, chunk.range, signal)
       this.#plan.progress.begin(run.name, run.table?.rows ?? 0)
-      run.from ??= this.#lastVersion + 1n
-      chunk.window = new ChunkWindow(this.#streamed.all)
-      const isWaiting = await reader.read(chunk, chunk.window, signal)
+      const isKeyless = run.table?.relation.key.length === 0
+      if (isKeyless) await this.#betweenCommits(() => this.#openWindow(chunk))
+      else this.#openWindow(chunk)
+      const isWaiting = await reader.read(chunk, chunk.window!, signal)
       if (!isWaiting && !signal.aborted) await this.#again(chunk)
       else await this.#plan.progress.pace(chunk.read, signal)
     } catch (error) {
@@ -320,6 +323,18 @@ export class IncrementalSnapshot implements ChangeObserver {
     this.#idle.push(reader)
     this.#reading--
     this.#fill()
+  }
+
+  #openWindow(chunk: OpenChunk): void {
+    chunk.run.from ??= this.#lastVersion + 1n
+    chunk.window = new ChunkWindow(this.#streamed.all)
+  }
+
+  /** Does something at a moment when `#lastVersion` is that of the last streamed commit. */
+  #betweenCommits(work: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#turns.push(() => resolve(work()))
+    })
   }
 
   async #again(chunk: OpenChunk): Promise<void> {
@@ -369,19 +384,4 @@ export class IncrementalSnapshot implements ChangeObserver {
       this.#isAsking = false
     }
   }
-}
-
-/** The text of the key's columns in a row of the stream. */
-function keyOf(
-  key: readonly string[],
-  { row, columns, key: own }: Relation,
-  bytes: Buffer,
-): KeyText | undefined {
-  const texts: string[] = []
-  for (const name of key) {
-    const slot = [...columns, ...own].find((column) => column.name === name)?.slot
-    if (slot === undefined || row.starts[slot]! < 0) return undefined
-    texts.push(bytes.toString('utf8', row.starts[slot]!, row.ends[slot]!))
-  }
-  return texts
 }

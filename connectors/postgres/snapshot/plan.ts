@@ -36,7 +36,7 @@ export function snapshotAgain(
     ...{ systemId: server.systemId, timeline: server.timeline },
     tables: tables.map(describeTable),
     ...{ commit: 0n, ordinal: 0, held: [], commitEnd: 0n, idle: undefined },
-    ...{ only: undefined, incremental: undefined },
+    ...{ only: undefined, incremental: undefined, published: undefined },
     snapshot: { phase: 'intent', from: 0n, again: true },
   }
 }

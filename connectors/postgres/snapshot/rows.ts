@@ -1,4 +1,6 @@
+import type { PackedRecords } from '../../../src/core/packed-records.ts'
 import { sweepHeader } from '../../../src/core/record.ts'
+import { shapeCommit } from '../transforms/shape.ts'
 import {
   type Commit,
   EnvelopeWriter,
@@ -10,6 +12,7 @@ import type { Relation } from '../wal/relation.ts'
 import { readDataRow } from '../wal/tuple.ts'
 import type { ChunkTable } from './chunk-table.ts'
 import type { ChunkRow } from './chunk-window.ts'
+import type { PackedRows } from './row-packer.ts'
 
 /** Makes records of rows that were read by SELECT. */
 export class RowWriter {
@@ -17,9 +20,9 @@ export class RowWriter {
   readonly #marker: 'true' | 'incremental'
   readonly #commit: Commit = {
     xid: 0,
-    micros: BigInt(Date.now()) * 1000n,
+    micros: Date.now() * 1000,
     version: 0n,
-    previous: null,
+    previous: 0,
   }
 
   constructor(origin: Origin, marker: 'true' | 'incremental') {
@@ -38,6 +41,18 @@ export class RowWriter {
     return { key, value }
   }
 
+  /** What follows the row in the envelopes of all rows that are read at this moment. */
+  rest(relation: Relation, lsn: number): Buffer {
+    return this.#writer.rest(relation, this.#commit, {
+      ...{ op: 'r', before: null, after: null, snapshot: this.#marker, lsn },
+    })
+  }
+
+  /** The rows as one commit. */
+  packed({ topic, schema }: Relation, rows: PackedRows, version: bigint): PackedRecords {
+    return { ...rows, topic, schema, version, timestamp: this.#commit.micros / 1000 }
+  }
+
   /** The rows as one commit. */
   commit(relation: Relation, rows: readonly ChunkRow[], version: bigint): OpenRecord[] {
     const place = this.#place(relation, version)
@@ -45,6 +60,7 @@ export class RowWriter {
       place.ordinal = ordinal
       return makeRecord(place, key, value)
     })
+    if (relation.shape !== undefined) return shapeCommit(records, relation.shape)
     const last = records.at(-1)
     if (last !== undefined) last.endsCommit = true
     return records
@@ -62,7 +78,7 @@ export class RowWriter {
   }
 
   #place(relation: Relation, version: bigint) {
-    const timestamp = Number(this.#commit.micros / 1000n)
+    const timestamp = this.#commit.micros / 1000
     return { relation, commit: { ...this.#commit, version }, timestamp, ordinal: 0 }
   }
 }

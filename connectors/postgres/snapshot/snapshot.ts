@@ -1,25 +1,26 @@
 import type { Client } from 'pg'
 import { MillraceError } from '../../../src/core/errors.ts'
+import type { NewRecord } from '../../../src/core/record.ts'
 import type { Batch } from '../../../src/core/source.ts'
 import type { PostgresPosition } from '../position.ts'
 import { quoteLiteral } from '../session.ts'
 import { sampleWal } from '../slot/wal-budget.ts'
 import { describeTable, quoteTable, type Table } from '../tables.ts'
-import type { OpenRecord, Origin } from '../wal/envelope-writer.ts'
+import type { Origin } from '../wal/envelope-writer.ts'
 import type { Lsn } from '../wal/lsn.ts'
 import type { Relations } from '../wal/relations.ts'
 import { cutTable } from './bounds.ts'
 import { ChunkConnection } from './chunk-connection.ts'
 import type { ChunkRange } from './chunk-range.ts'
 import { describeChunks, selectChunk } from './chunk-table.ts'
-import type { ChunkRow } from './chunk-window.ts'
 import { SnapshotEmission, type TableCopy } from './emission.ts'
 import { Handoff } from './handoff.ts'
 import type { SnapshotProgress } from './progress.ts'
+import { type PackedRows, PackingRoom, RowPacker } from './row-packer.ts'
 import { RowWriter } from './rows.ts'
 
 /** Rows go out after so many bytes, as a commit of their own. */
-const defaultBatchBytes = 1024 * 1024
+const defaultBatchBytes = 4 * 1024 * 1024
 /** How often we ask for the WAL that the server keeps meanwhile. */
 const budgetMs = 2_000
 
@@ -54,7 +55,7 @@ export interface SnapshotPlan {
 export async function* copyTables(
   plan: SnapshotPlan,
   signal: AbortSignal,
-): AsyncGenerator<Batch<OpenRecord>> {
+): AsyncGenerator<Batch<NewRecord>> {
   const ended = new AbortController()
   const either = AbortSignal.any([signal, ended.signal])
   const connections: ChunkConnection[] = []
@@ -67,8 +68,9 @@ export async function* copyTables(
     }
     const emission = new SnapshotEmission(plan, copies, rewritten)
     const handoff = new Handoff<CopiedRows>()
+    const room = new PackingRoom(plan.batchBytes ?? defaultBatchBytes)
     const working = connections.map((connection) =>
-      copyRanges({ plan, connection, jobs, handoff }, either),
+      copyRanges({ plan, connection, jobs, handoff, room }, either),
     )
     Promise.all(working).then(
       () => handoff.close(),
@@ -115,7 +117,7 @@ function watchBudget(plan: SnapshotPlan, signal: AbortSignal): { readonly isDue:
 
 interface CopiedRows {
   readonly copy: TableCopy
-  readonly rows: readonly ChunkRow[]
+  readonly rows: PackedRows | undefined
   /** The range that these rows are the last of. */
   readonly ended: ChunkRange | undefined
 }
@@ -181,10 +183,11 @@ interface Copying {
   readonly connection: ChunkConnection
   readonly jobs: { readonly copy: TableCopy; readonly range: ChunkRange }[]
   readonly handoff: Handoff<CopiedRows>
+  readonly room: PackingRoom
 }
 
 async function copyRanges(copying: Copying, signal: AbortSignal): Promise<void> {
-  const { plan, connection, jobs, handoff } = copying
+  const { plan, connection, jobs, handoff, room } = copying
   const writer = new RowWriter(plan.origin, 'true')
   const lsn = Number(plan.consistentPoint)
   for (;;) {
@@ -193,43 +196,18 @@ async function copyRanges(copying: Copying, signal: AbortSignal): Promise<void> 
     const { table } = job.copy
     const name = describeTable(table.table)
     plan.progress.begin(name, table.rows)
-    const batch = new RowBatch(plan.batchBytes ?? defaultBatchBytes)
-    const give = async (rows: readonly ChunkRow[], ended?: ChunkRange) => {
-      plan.progress.add(name, rows.length)
-      await plan.progress.pace(rows.length, signal)
+    const packer = new RowPacker(writer, table.relation, lsn, room)
+    const give = async (rows: PackedRows | undefined, ended?: ChunkRange) => {
+      const count = rows?.ends.length ?? 0
+      plan.progress.add(name, count)
+      await plan.progress.pace(count, signal)
       await handoff.give({ copy: job.copy, rows, ended })
     }
     const onRow = (bytes: Buffer, start: number) => {
-      batch.add(writer.row(bytes, start, table, lsn))
-      return batch.isFull ? give(batch.take()) : undefined
+      packer.add(bytes, start)
+      return packer.isFull ? give(packer.take()) : undefined
     }
     await connection.read(selectChunk(table, job.range), onRow, signal)
-    if (!signal.aborted) await give(batch.take(), job.range)
-  }
-}
-
-class RowBatch {
-  readonly #limit: number
-  #rows: ChunkRow[] = []
-  #bytes = 0
-
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  get isFull(): boolean {
-    return this.#bytes >= this.#limit
-  }
-
-  add(row: ChunkRow): void {
-    this.#rows.push(row)
-    this.#bytes += row.value.length + (row.key?.length ?? 0)
-  }
-
-  take(): readonly ChunkRow[] {
-    const rows = this.#rows
-    this.#rows = []
-    this.#bytes = 0
-    return rows
+    if (!signal.aborted) await give(packer.take(), job.range)
   }
 }

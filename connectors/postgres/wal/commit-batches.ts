@@ -9,12 +9,25 @@ const defaultBatchBytes = 1024 * 1024
 
 /** The commit under way, and how much of it went out in an earlier life. */
 export interface OpenCommit extends Commit {
-  readonly lsn: Lsn
+  readonly lsn: number
   readonly timestamp: number
   /** Changes below this one went out already, but for those in `held`. */
   readonly skip: number
   readonly held: ReadonlySet<number>
 }
+
+/** Where the last whole commit stands, or the part of the current one that went out. */
+interface Progress {
+  commit: number
+  ordinal: number
+  held: readonly number[]
+  commitEnd: number
+  lastVersion: number
+  idle: Lsn | undefined
+}
+
+const noneHeld: ReadonlySet<number> = new Set()
+const nothingHeld: readonly number[] = []
 
 /** A topic's last record of the current commit, with those that share its ordinal. */
 interface Held {
@@ -41,8 +54,10 @@ export function isPast({ skip }: OpenCommit): boolean {
 export class CommitBatches {
   /** Counts the changes of the commit under way, as the server sends them. */
   ordinal = 0
-  /** The last whole commit, or the part of the current one that went out. */
-  #position: PostgresPosition
+  /** What of the position no commit changes. */
+  #kept: PostgresPosition
+  /** In plain numbers, and in place: every commit moves it, while only batches need a position. */
+  readonly #at: Progress
   #records: OpenRecord[] = []
   readonly #batchBytes: number
   readonly #batchRecords: number
@@ -60,13 +75,28 @@ export class CommitBatches {
     position: PostgresPosition,
     { batchBytes = defaultBatchBytes, batchRecords }: BatchSizes,
   ) {
-    this.#position = position
+    const { commit, ordinal, held, commitEnd, lastVersion, idle } = position
+    this.#kept = position
+    this.#at = {
+      ...{ commit: Number(commit), ordinal, held, commitEnd: Number(commitEnd) },
+      ...{ lastVersion: Number(lastVersion), idle },
+    }
     this.#batchBytes = batchBytes
     this.#batchRecords = batchRecords
   }
 
   get position(): PostgresPosition {
-    return this.#position
+    const { commit, ordinal, held, commitEnd, lastVersion, idle } = this.#at
+    return {
+      ...this.#kept,
+      ...{ commit: BigInt(commit), ordinal, held, commitEnd: BigInt(commitEnd) },
+      ...{ lastVersion: BigInt(lastVersion), idle },
+    }
+  }
+
+  /** LSN of the last commit of which records were taken. */
+  get lastCommit(): number {
+    return this.#at.commit
   }
 
   /** The commit under way. */
@@ -90,15 +120,19 @@ export class CommitBatches {
   }
 
   begin({ lsn, micros, xid }: Begin): OpenCommit {
-    const before = this.#position
+    const before = this.#at
     const again = lsn === before.commit && isInside(before)
     const skip = lsn > before.commit ? 0 : again ? before.ordinal : Number.MAX_SAFE_INTEGER
-    const next = before.lastVersion + 1n
+    const { lastVersion, commitEnd } = before
     this.#commit = {
-      ...{ lsn, xid, micros, skip, held: new Set(again ? before.held : []) },
-      version: again ? before.lastVersion : lsn > next ? lsn : next,
-      timestamp: Number(micros / 1000n),
-      previous: before.commitEnd === 0n ? null : String(before.commitEnd),
+      lsn,
+      xid,
+      micros,
+      skip,
+      held: again ? new Set(before.held) : noneHeld,
+      version: BigInt(again ? lastVersion : Math.max(lsn, lastVersion + 1)),
+      timestamp: Math.floor(micros / 1000),
+      previous: commitEnd,
     }
     this.#commitStart = this.#records.length
     this.ordinal = 0
@@ -112,7 +146,7 @@ export class CommitBatches {
   }
 
   /** COMMIT: the commit is whole. */
-  end(endLsn: Lsn): void {
+  end(endLsn: number): void {
     const commit = this.#commit!
     const wrote = this.ordinal > 0 || this.#last.size > 0
     for (const { record, bytes } of this.#last.values()) {
@@ -123,12 +157,13 @@ export class CommitBatches {
     this.#commit = undefined
     this.#commitStart = this.#commitBytes = 0
     if (isPast(commit)) return
-    this.#position = {
-      ...this.#position,
-      ...{ commit: commit.lsn, ordinal: this.ordinal, held: [], commitEnd: endLsn },
-      lastVersion: wrote ? commit.version : this.#position.lastVersion,
-      idle: undefined,
-    }
+    const at = this.#at
+    at.commit = commit.lsn
+    at.ordinal = this.ordinal
+    at.held = nothingHeld
+    at.commitEnd = endLsn
+    if (wrote) at.lastVersion = Number(commit.version)
+    at.idle = undefined
     this.#moved = true
   }
 
@@ -140,21 +175,21 @@ export class CommitBatches {
 
   /** An idle moment: everything up to `walEnd` has been seen. */
   idle(walEnd: Lsn): Batch<OpenRecord> {
-    this.#position = { ...this.#position, idle: walEnd }
-    return { records: [], position: encodePosition(this.#position), complete: true }
+    this.#at.idle = walEnd
+    return { records: [], position: encodePosition(this.position), complete: true }
   }
 
   /** A record that is no change of the database; between commits, it is one of its own. */
   add(make: (version: bigint) => OpenRecord): Batch<OpenRecord> {
-    const lastVersion = this.#position.lastVersion + 1n
-    this.#position = { ...this.#position, lastVersion }
-    const position = encodePosition(this.#position)
-    return { records: [make(lastVersion)], position, complete: true }
+    const version = BigInt(++this.#at.lastVersion)
+    const position = encodePosition(this.position)
+    return { records: [make(version)], position, complete: true }
   }
 
   /** Puts down in the position what others keep there. */
   amend(change: Partial<Pick<PostgresPosition, 'incremental' | 'unread' | 'lastVersion'>>): void {
-    this.#position = { ...this.#position, ...change }
+    this.#kept = { ...this.#kept, ...change }
+    if (change.lastVersion !== undefined) this.#at.lastVersion = Number(change.lastVersion)
   }
 
   #takeWhole(): Batch<OpenRecord> | undefined {
@@ -165,7 +200,7 @@ export class CommitBatches {
     this.#commitStart = 0
     this.#moved = false
     this.#bytes = this.#commitBytes
-    return { records, position: encodePosition(this.#position), complete: true }
+    return { records, position: encodePosition(this.position), complete: true }
   }
 
   #takePart(commit: OpenCommit): Batch<OpenRecord> {
@@ -173,14 +208,12 @@ export class CommitBatches {
     const records = this.#records.filter(({ ordinal }) => !held.has(ordinal))
     this.#records = this.#records.filter(({ ordinal }) => held.has(ordinal))
     this.#bytes = this.#commitBytes = 0
-    this.#position = {
-      ...this.#position,
-      commit: commit.lsn,
-      ordinal: this.ordinal,
-      held: [...held],
-      lastVersion: commit.version,
-    }
-    return { records, position: encodePosition(this.#position), complete: false }
+    const at = this.#at
+    at.commit = commit.lsn
+    at.ordinal = this.ordinal
+    at.held = [...held]
+    at.lastVersion = Number(commit.version)
+    return { records, position: encodePosition(this.position), complete: false }
   }
 
   /** The record takes the place of the topic's last one, which may go out from now on. */

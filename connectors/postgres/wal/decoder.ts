@@ -2,15 +2,17 @@ import { MillraceError } from '../../../src/core/errors.ts'
 import { newKeyHeader, oldKeyHeader, unchangedHeader } from '../../../src/core/record.ts'
 import type { PostgresPosition } from '../position.ts'
 import type { ChangeObserver } from '../snapshot/incremental-observer.ts'
+import type { Outbox } from '../transforms/outbox.ts'
 import { CommitBatches, isPast } from './commit-batches.ts'
 import {
   type ChangeImage,
   EnvelopeWriter,
   type LogicalMessage,
   makeRecord,
+  type OpenRecord,
   type Origin,
 } from './envelope-writer.ts'
-import type { Lsn } from './lsn.ts'
+import { readLsn } from './lsn.ts'
 import {
   type Begin,
   letter,
@@ -22,7 +24,7 @@ import {
 } from './pgoutput.ts'
 import type { Relation } from './relation.ts'
 import { keepIdentityOnly, sameKey, sameRow, unchangedColumns } from './row.ts'
-import { type TransactionRecord, TransactionWriter } from './transaction.ts'
+import { type TransactionPlace, type TransactionRecord, TransactionWriter } from './transaction.ts'
 import { readTuple } from './tuple.ts'
 
 /** Logical messages of millrace itself, which no topic shows. */
@@ -42,6 +44,8 @@ export interface DecodingOptions {
   readonly transactions: boolean
   /** Most records of a batch. */
   readonly batchRecords: number
+  /** Makes events of logical messages. */
+  readonly outbox?: Outbox | undefined
   /** Whether logical messages of a prefix are wanted. */
   readonly selectsMessage: (prefix: string) => boolean
 }
@@ -134,7 +138,7 @@ export class ChangeDecoder {
     if (told !== undefined && (skip === 0 || held.has(0))) this.#note(told)
   }
 
-  #end(endLsn: Lsn): void {
+  #end(endLsn: number): void {
     const commit = this.#batches.commit!
     const isNew = !isPast(commit)
     const told = isNew && commit.xid !== 0 ? this.#transaction?.end() : undefined
@@ -148,11 +152,9 @@ export class ChangeDecoder {
     const relation = this.#wanted(bytes, at)
     if (relation === undefined || this.#isSkipped('c', relation)) return
     readTuple(bytes, at + 5, relation.row)
-    const image = { row: relation.row }
+    const change = { op: 'c', before: null, after: relation, lsn, snapshot: 'false' } as const
     const key = this.#writer.key(bytes, relation, relation.row)
-    const value = this.#emit(relation, key, bytes, {
-      ...{ op: 'c', before: null, after: image, lsn, snapshot: 'false' },
-    })
+    const value = this.#emit(relation, key, bytes, change)
     const seen = { op: 'c', key, oldKey: null, value, unchanged: undefined } as const
     this.#observer?.change(relation, bytes, seen)
   }
@@ -274,14 +276,14 @@ export class ChangeDecoder {
     const prefix = bytes.toString('utf8', at + 9, prefixEnd)
     const length = bytes.readUInt32BE(prefixEnd + 1)
     const content = bytes.subarray(prefixEnd + 5, prefixEnd + 5 + length)
-    const lsn = bytes.readBigUInt64BE(at + 1)
+    const lsn = readLsn(bytes, at + 1)
     const isWanted = !prefix.startsWith(ownPrefix) && this.#options.selectsMessage(prefix)
     if (prefix.startsWith(ownPrefix)) this.#observer?.message(prefix, content)
     if (this.#batches.commit !== undefined) this.#tell({ prefix, content, lsn }, isWanted)
-    else if (isWanted && lsn > this.#batches.position.commit) {
-      this.#enter({ lsn, micros: BigInt(Date.now()) * 1000n, xid: 0 })
+    else if (isWanted && lsn > this.#batches.lastCommit) {
+      this.#enter({ lsn, micros: Date.now() * 1000, xid: 0 })
       this.#tell({ prefix, content, lsn }, true)
-      this.#end(lsn + 1n)
+      this.#end(lsn + 1)
     }
   }
 
@@ -289,17 +291,31 @@ export class ChangeDecoder {
     const { isPassed } = this.#batches
     const commit = this.#batches.commit!
     const place = commit.xid === 0 || !isWanted ? undefined : this.#transaction?.count(undefined)
-    if (isWanted && !isPassed) this.#note(this.#writer.message(commit, message, place))
+    if (isWanted && !isPassed) this.#say(message, place)
     this.#batches.ordinal++
   }
 
+  #say(message: LogicalMessage, place: TransactionPlace | undefined): void {
+    const told = this.#writer.message(this.#batches.commit!, message, place)
+    const { outbox } = this.#options
+    if (!outbox?.takes(message)) this.#note(told)
+    else {
+      const event = outbox.ofMessage(this.#noteOf(told), message)
+      if (event !== undefined) this.#batches.push(event)
+    }
+  }
+
   /** A record that is no row's. */
-  #note({ topic, key, value }: TransactionRecord): void {
+  #note(told: TransactionRecord): void {
+    this.#batches.push(this.#noteOf(told))
+  }
+
+  #noteOf({ topic, key, value }: TransactionRecord): OpenRecord {
     const { timestamp, version } = this.#batches.commit!
-    this.#batches.push({
+    return {
       ...{ topic, key, value, timestamp, version, ordinal: this.#batches.ordinal },
       ...{ endsCommit: false, headers: undefined, schema: undefined, cause: undefined },
-    })
+    }
   }
 
   #emit(relation: Relation, key: Buffer | null, bytes: Buffer, change: Emission): Buffer {
@@ -321,7 +337,9 @@ export class ChangeDecoder {
     const { ordinal } = this.#batches
     const commit = this.#batches.commit!
     const place = { relation, commit, timestamp: commit.timestamp, ordinal }
-    this.#batches.push(makeRecord(place, key, value, headers))
+    const record = makeRecord(place, key, value, headers)
+    const shaped = relation.shape === undefined ? record : relation.shape(record)
+    if (shaped !== undefined) this.#batches.push(shaped)
   }
 }
 

@@ -1,8 +1,8 @@
 import { ByteWriter } from '../../../src/core/byte-writer.ts'
 import type { NewRecord } from '../../../src/core/record.ts'
-import type { Lsn } from './lsn.ts'
 import type { Relation } from './relation.ts'
 import { writeKey, writeNull, writeRow } from './row.ts'
+import { SourceWriter } from './source-writer.ts'
 import type { TransactionPlace } from './transaction.ts'
 import type { Slots } from './tuple.ts'
 
@@ -20,10 +20,10 @@ export interface Origin {
 export interface Commit {
   /** 0: a snapshot. */
   readonly xid: number
-  readonly micros: bigint
+  readonly micros: number
   readonly version: bigint
-  /** End LSN of the commit before, in digits; `null` before the first. */
-  readonly previous: string | null
+  /** End LSN of the commit before; 0 before the first. */
+  readonly previous: number
 }
 
 /** A row of a change: its slots in `bytes`, and the old tuple for values that are not sent. */
@@ -57,18 +57,13 @@ const afterLabel = encoder(',"after":')
 export class EnvelopeWriter {
   readonly #out = new ByteWriter(512 * 1024)
   readonly #origin: Origin
-  #relation: Relation | undefined
-  #commit: Commit | undefined
-  #snapshot = ''
-  /** `,"source":{… "sequence":"[…,\"`, up to the LSN in it. */
-  #head: Buffer = Buffer.alloc(0)
-  /** `\"]",… "lsn":`, between the two LSNs. */
-  #middle: Buffer = Buffer.alloc(0)
+  readonly #source: SourceWriter
   #tailMs = 0
   readonly #tails = new Map<string, Buffer>()
 
   constructor(origin: Origin) {
     this.#origin = origin
+    this.#source = new SourceWriter(origin)
   }
 
   key(bytes: Buffer, relation: Relation, row: Slots): Buffer | null {
@@ -81,7 +76,6 @@ export class EnvelopeWriter {
 
   value(bytes: Buffer, relation: Relation, commit: Commit, change: ChangeImage): Buffer {
     const out = this.#out
-    this.#prepare(relation, commit, change.snapshot)
     out.begin()
     out.copy(beforeLabel)
     if (change.before === null) writeNull(out)
@@ -89,12 +83,22 @@ export class EnvelopeWriter {
     out.copy(afterLabel)
     if (change.after === null) writeNull(out)
     else writeRow(out, bytes, relation, change.after)
-    out.copy(this.#head)
-    writeInteger(out, change.lsn)
-    out.copy(this.#middle)
-    writeInteger(out, change.lsn)
+    this.#source.write(out, relation, commit, change)
     out.copy(this.#tail(change.op, change.place))
-    return out.take()
+    const value = out.take()
+    this.#source.keep(value)
+    return value
+  }
+
+  /** All that stands behind the row of an envelope: the same for rows that are read together. */
+  rest(relation: Relation, commit: Commit, change: ChangeImage): Buffer {
+    const out = this.#out
+    out.begin()
+    this.#source.write(out, relation, commit, change)
+    out.copy(this.#tail(change.op))
+    const rest = out.take()
+    this.#source.keep(rest)
+    return rest
   }
 
   /** A logical message, as a record of `<prefix>.message`. */
@@ -102,10 +106,10 @@ export class EnvelopeWriter {
     const { version, name, database } = this.#origin
     const { micros, previous, xid } = commit
     const source = {
-      ...{ version, connector: 'postgresql', name, ts_ms: Number(micros / 1000n) },
-      ...{ snapshot: 'false', db: database, sequence: JSON.stringify([previous, String(lsn)]) },
-      ...{ ts_us: Number(micros), schema: '', table: '', txId: xid || null },
-      ...{ lsn: Number(lsn), xmin: null },
+      ...{ version, connector: 'postgresql', name, ts_ms: Math.floor(micros / 1000) },
+      ...{ snapshot: 'false', db: database, sequence: sequenceOf(previous, lsn) },
+      ...{ ts_us: micros, schema: '', table: '', txId: xid || null },
+      ...{ lsn, xmin: null },
     }
     const now = Date.now()
     const value = {
@@ -117,26 +121,6 @@ export class EnvelopeWriter {
       key: Buffer.from(JSON.stringify({ prefix })),
       value: Buffer.from(JSON.stringify(value)),
     }
-  }
-
-  #prepare(relation: Relation, commit: Commit, snapshot: string): void {
-    if (relation === this.#relation && commit === this.#commit && snapshot === this.#snapshot)
-      return
-    this.#relation = relation
-    this.#commit = commit
-    this.#snapshot = snapshot
-    const { version, name, database } = this.#origin
-    const micros = commit.micros
-    const previous = commit.previous === null ? 'null' : `\\"${commit.previous}\\"`
-    this.#head = encoder(
-      `,"source":{"version":${quote(version)},"connector":"postgresql","name":${quote(name)},` +
-        `"ts_ms":${micros / 1000n},"snapshot":"${snapshot}","db":${quote(database)},` +
-        `"sequence":"[${previous},\\"`,
-    )
-    this.#middle = encoder(
-      `\\"]","ts_us":${micros},"ts_ns":${micros}000,"schema":${quote(relation.namespace)},` +
-        `"table":${quote(relation.name)},"txId":${commit.xid || 'null'},"lsn":`,
-    )
   }
 
   /** The rest from `xmin` on, rendered once a millisecond. */
@@ -166,7 +150,7 @@ export class EnvelopeWriter {
 export interface LogicalMessage {
   readonly prefix: string
   readonly content: Buffer
-  readonly lsn: Lsn
+  readonly lsn: number
 }
 
 function transactionOf({ id, totalOrder, collectionOrder }: TransactionPlace) {
@@ -204,20 +188,6 @@ export function makeRecord(
   }
 }
 
-function quote(text: string): string {
-  return JSON.stringify(text)
-}
-
-/** Digits of a non-negative integer below 2^53, without a string. */
-function writeInteger(out: ByteWriter, value: number): void {
-  out.reserve(16)
-  let digits = 1
-  for (let bound = 10; value >= bound; bound *= 10) digits++
-  let rest = value
-  for (let at = out.at + digits - 1; at >= out.at; at--) {
-    const next = Math.floor(rest / 10)
-    out.bytes[at] = 0x30 + (rest - next * 10)
-    rest = next
-  }
-  out.at += digits
+function sequenceOf(previous: number, lsn: number): string {
+  return JSON.stringify([previous === 0 ? null : String(previous), String(lsn)])
 }

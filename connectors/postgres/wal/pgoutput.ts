@@ -1,4 +1,4 @@
-import type { Lsn } from './lsn.ts'
+import { readLsn } from './lsn.ts'
 
 /*
  * The messages of the plugin pgoutput, protocol version 1, but for rows: those are read in place
@@ -20,28 +20,28 @@ export const letter = {
 } as const
 
 /** Microseconds from 1970 to 2000, where Postgres counts from. */
-const epochMicros = 946_684_800_000_000n
+const epochMicros = 946_684_800_000_000
 
 export interface Begin {
   /** Where the commit record starts. */
-  readonly lsn: Lsn
-  /** Microseconds since 1970. */
-  readonly micros: bigint
+  readonly lsn: number
+  /** Microseconds since 1970: exact until the year 2255. */
+  readonly micros: number
   readonly xid: number
 }
 
 // Begin: finalLsn:u64 committedAt:i64 xid:u32
 export function readBegin(bytes: Buffer, at: number): Begin {
   return {
-    lsn: bytes.readBigUInt64BE(at),
-    micros: bytes.readBigInt64BE(at + 8) + epochMicros,
+    lsn: readLsn(bytes, at),
+    micros: bytes.readInt32BE(at + 8) * 2 ** 32 + bytes.readUInt32BE(at + 12) + epochMicros,
     xid: bytes.readUInt32BE(at + 16),
   }
 }
 
 // Commit: flags:u8 commitLsn:u64 endLsn:u64 committedAt:i64
-export function readCommitEnd(bytes: Buffer, at: number): Lsn {
-  return bytes.readBigUInt64BE(at + 9)
+export function readCommitEnd(bytes: Buffer, at: number): number {
+  return readLsn(bytes, at + 9)
 }
 
 export interface RelationMessage {

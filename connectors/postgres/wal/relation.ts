@@ -1,15 +1,22 @@
 import type { Column, Schema } from '../../../src/core/schema.ts'
+import type { Place } from '../transforms/naming.ts'
+import type { Shape } from '../transforms/shape.ts'
 import type { ValueEncoder } from '../values/encoder.ts'
 import type { RelationMessage } from './pgoutput.ts'
 import { Slots } from './tuple.ts'
 
 /** One column of a relation, ready to be encoded. */
 export interface RelationColumn {
+  /** As records name it. */
   readonly name: string
+  /** As the database names it. */
+  readonly source: string
   /** Place in the server's tuple. */
   readonly slot: number
   /** `"name":` as bytes. */
   readonly label: Buffer
+  /** `,"name":`, for columns behind the first. */
+  readonly nextLabel: Buffer
   readonly encode: ValueEncoder
   /** JSON of NULL: `null`, unless a mask hides even that. */
   readonly ofNull: Buffer
@@ -32,6 +39,8 @@ export interface Relation {
   /** The key has columns that old tuples do not carry: a delete could not be told. */
   readonly keyNeedsFull: boolean
   readonly schema: Schema
+  /** What becomes of its records before they go out. */
+  readonly shape: Shape | undefined
   /** Room for the row at hand, and for its old tuple. */
   readonly row: Slots
   readonly old: Slots
@@ -47,31 +56,36 @@ export interface ColumnPlan {
   readonly included: boolean
 }
 
+/** What the configuration wants of a table's records. */
+export type ShapeOf = (relation: Omit<Relation, 'shape'>) => Shape | undefined
+
 export interface RelationPlan {
   readonly message: RelationMessage
-  readonly topic: string
+  readonly place: Place
+  readonly shapeOf: ShapeOf
   readonly columns: readonly ColumnPlan[]
   /** Names of the key's columns. */
   readonly key: readonly string[]
 }
 
-export function makeRelation({ message, topic, columns, key }: RelationPlan): Relation {
+export function makeRelation({ message, place, shapeOf, columns, key }: RelationPlan): Relation {
   const planned = columns.flatMap((plan, slot) => {
     const { encode, ofNull, placeholder, included } = plan
     const { name } = plan.column
-    const label = Buffer.from(`${JSON.stringify(name)}:`)
-    const { identity } = message.columns[slot]!
-    const column = { name, slot, label, ofNull, placeholder, identity, included }
-    return encode === null ? [] : [{ ...column, encode }]
+    const label = labelOf(name)
+    const { identity, name: source } = message.columns[slot]!
+    const column = { name, source, slot, label, ofNull, placeholder, identity, included }
+    const nextLabel = Buffer.from(`,${label}`)
+    return encode === null ? [] : [{ ...column, nextLabel, encode }]
   })
+  const keyParts = key.flatMap((name) => planned.filter(({ source }) => source === name))
+  const isKey = new Set(keyParts.map(({ name }) => name))
   const included = columns.filter(({ encode, included }) => included && encode !== null)
-  const isKey = new Set(key)
-  const keyParts = key.flatMap((name) => planned.filter((column) => column.name === name))
-  return {
-    ...{ oid: message.oid, namespace: message.namespace, name: message.name, topic },
+  const relation = {
+    ...{ oid: message.oid, namespace: message.namespace, name: message.name, topic: place.topic },
     identity: message.identity,
     columns: planned.filter((column) => column.included),
-    key: keyParts,
+    key: withKeyField(keyParts, place.keyField),
     keyNeedsFull: message.identity !== 'f' && keyParts.some(({ identity }) => !identity),
     schema: {
       columns: included.map(({ column }) => ({ ...column, key: isKey.has(column.name) })),
@@ -79,6 +93,24 @@ export function makeRelation({ message, topic, columns, key }: RelationPlan): Re
     row: new Slots(message.columns.length),
     old: new Slots(message.columns.length),
   }
+  return { ...relation, shape: shapeOf(relation) }
+}
+
+/** A key gets a member that is the same for all rows of a table. */
+function withKeyField(
+  key: readonly RelationColumn[],
+  field: Place['keyField'],
+): readonly RelationColumn[] {
+  const [first] = key
+  if (first === undefined || field === undefined) return key
+  const value = Buffer.from(JSON.stringify(field.value))
+  const label = labelOf(field.name)
+  const encode: ValueEncoder = (out) => out.copy(value)
+  return [...key, { ...first, name: field.name, label, ofNull: value, encode }]
+}
+
+function labelOf(name: string): Buffer {
+  return Buffer.from(`${JSON.stringify(name)}:`)
 }
 
 /**

@@ -3,14 +3,22 @@ import { MillraceError } from '../../../src/core/errors.ts'
 import type { Mask } from '../mask.ts'
 import type { Selects } from '../selection.ts'
 import { primaryKey, uniqueKey } from '../tables.ts'
+import type { Naming } from '../transforms/naming.ts'
 import type { ValueModes } from '../values/modes.ts'
 import { TypeCatalog } from '../values/type-catalog.ts'
 import { columnEncoder } from '../values.ts'
 import type { RelationColumn, RelationMessage } from './pgoutput.ts'
-import { type ColumnPlan, keyColumns, makeRelation, type Relation } from './relation.ts'
+import {
+  type ColumnPlan,
+  keyColumns,
+  makeRelation,
+  type Relation,
+  type ShapeOf,
+} from './relation.ts'
 
 export interface RelationOptions {
-  readonly prefix: string
+  readonly naming: Naming
+  readonly shapeOf: ShapeOf
   readonly modes: ValueModes
   /** Whether rows have the column `schema.table.column`. */
   readonly selectsColumn: Selects
@@ -54,14 +62,15 @@ export class Relations {
    * and of the primary key, which no message carries, are looked up.
    */
   async define(message: RelationMessage): Promise<Relation> {
-    const { prefix, keyColumns: configured } = this.#options
+    const { naming, shapeOf, keyColumns: configured } = this.#options
     const table = `${message.namespace}.${message.name}`
     const sql = await this.#sql()
     await this.#types.load(message.columns.map(({ typeOid }) => typeOid))
     const relation = makeRelation({
       message,
-      topic: topicOf(prefix, message),
-      columns: message.columns.map((column) => this.#plan(table, column)),
+      place: naming.placeOf(message),
+      shapeOf,
+      columns: message.columns.map((column) => this.#plan(message, column)),
       key: configured(table) ?? keyColumns(message, await this.#primaryKey(sql, message.oid)),
     })
     this.#refuseCollision(relation)
@@ -69,9 +78,9 @@ export class Relations {
     return relation
   }
 
-  #plan(table: string, { name, typeOid, typmod }: RelationColumn): ColumnPlan {
-    const { modes, selectsColumn, masks } = this.#options
-    const path = `${table}.${name}`
+  #plan(table: RelationMessage, { name, typeOid, typmod }: RelationColumn): ColumnPlan {
+    const { modes, selectsColumn, masks, naming } = this.#options
+    const path = `${table.namespace}.${table.name}.${name}`
     const encoder = columnEncoder(this.#types.get(typeOid)!, typmod, modes)
     const { kind = 'string', element, typeName = '' } = encoder ?? {}
     const mask = masks.find(({ selects }) => selects(path))
@@ -79,7 +88,7 @@ export class Relations {
     const hidden =
       mask === undefined ? { kind, ...(element && { element }) } : { kind: 'string' as const }
     return {
-      column: { name, type: typeName, key: false, ...hidden },
+      column: { name: naming.columnOf(table, name), type: typeName, key: false, ...hidden },
       encode: masked?.encode ?? encoder?.encode ?? null,
       ofNull: masked?.ofNull ?? jsonNull,
       placeholder: modes.format === 'debezium' ? (encoder?.unavailable ?? null) : null,
@@ -95,6 +104,7 @@ export class Relations {
   }
 
   #refuseCollision({ oid, topic, namespace, name }: Relation): void {
+    if (this.#options.naming.placeOf({ namespace, name }).isShared) return
     for (const other of this.#known.values()) {
       const same = other.namespace === namespace && other.name === name
       if (other.topic !== topic || other.oid === oid || same) continue
@@ -102,14 +112,6 @@ export class Relations {
       throw new MillraceError('TOPIC_COLLISION', `Both ${tables} would go to the topic ${topic}.`)
     }
   }
-}
-
-/** `<prefix>.<schema>.<table>`; a character that Kafka allows in no topic becomes `_`. */
-export function topicOf(
-  prefix: string,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-): string {
-  return `${prefix}.${namespace}.${name}`.replace(/[^A-Za-z0-9._-]/gu, '_')
 }
 
 /** The length of `varchar(20)`; other types have none. */

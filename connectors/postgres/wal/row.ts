@@ -40,7 +40,7 @@ export function writeRow(
   out.byte(braceOpen)
   let first = true
   for (let i = 0; i < columns.length; i++) {
-    const { slot, label, encode, ofNull, placeholder } = columns[i]!
+    const { slot, label, nextLabel, encode, ofNull, placeholder } = columns[i]!
     let slots = row
     let start = row.starts[slot]!
     if (start === isUnchanged && old !== undefined && old.starts[slot]! >= isNull) {
@@ -48,9 +48,8 @@ export function writeRow(
       start = old.starts[slot]!
     }
     if (start < isNull && (start !== isUnchanged || placeholder === null)) continue
-    if (first) first = false
-    else out.byte(comma)
-    out.copy(label)
+    out.copy(first ? label : nextLabel)
+    first = false
     if (start >= 0) encode(out, bytes, start, slots.ends[slot]!)
     else out.copy(start === isNull ? ofNull : placeholder!)
   }

@@ -5,6 +5,7 @@ import { acknowledged, encodePosition, type PostgresPosition } from '../position
 import { quoteLiteral, quoteName, translate } from '../session.ts'
 import type { Heartbeat } from '../slot/heartbeat.ts'
 import type { PublicationWatch } from '../slot/publication-watch.ts'
+import type { RestartPoint } from '../slot/restart-point.ts'
 import type { IncrementalSnapshot } from '../snapshot/incremental.ts'
 import type { CommitBatches } from './commit-batches.ts'
 import { ChangeDecoder, type DecodingOptions } from './decoder.ts'
@@ -13,6 +14,7 @@ import { formatLsn, type Lsn } from './lsn.ts'
 import { MessageStream, readErrorFields } from './message-stream.ts'
 import type { Relations } from './relations.ts'
 import { aliveEveryMs, silenceLimitMs } from './silence.ts'
+import type { Replay, StreamedTransactions } from './streamed.ts'
 
 const copyData = 0x64
 const copyBoth = 0x57
@@ -28,7 +30,7 @@ const ackMs = 200
 const waitMs = 1_000
 /** Idle advances are written down so often, or after so much WAL. */
 const idleMs = 10_000
-const idleBytes = 16n * 1024n * 1024n
+const idleBytes = 4n * 1024n * 1024n
 
 export interface Streaming {
   readonly client: Client
@@ -42,8 +44,11 @@ export interface Streaming {
   /** The server's `wal_sender_timeout`; 0: it waits for ever. */
   readonly timeoutMs: number
   readonly heartbeat?: Heartbeat | undefined
+  readonly restartPoint?: RestartPoint | undefined
   readonly published?: PublicationWatch | undefined
   readonly incremental: IncrementalSnapshot
+  /** Where transactions are kept that come before they end; absent: the server keeps them. */
+  readonly streamed?: StreamedTransactions | undefined
   /** What is durable downstream; the server may forget WAL up to there. */
   readonly acknowledged: () => Lsn
 }
@@ -99,7 +104,7 @@ class Reader {
     const names = quoteLiteral(quoteName(publication))
     this.#messages.query(
       `START_REPLICATION SLOT ${slot} LOGICAL ${formatLsn(acknowledged(position))} ` +
-        `(proto_version '1', messages 'true', publication_names ${names})`,
+        `(${protocol(streaming)}, messages 'true', publication_names ${names})`,
     )
     this.#alive = setInterval(() => this.#acknowledge(false), ackMs)
     streaming.heartbeat?.start()
@@ -109,15 +114,38 @@ class Reader {
   /** Decodes what has arrived, up to a full batch. */
   async decode(): Promise<void> {
     const messages = this.#messages
-    while (!this.#batches.isFull && !this.#isDue && messages.next()) {
-      const { type, bytes, start } = messages
-      if (type === copyData) {
-        if (bytes[start] === xLogData) {
-          const lsn = bytes.readUInt32BE(start + 1) * 2 ** 32 + bytes.readUInt32BE(start + 5)
-          const relation = this.#decoder.handle(bytes, start + xLogHeader, lsn)
-          if (relation !== undefined) await this.#streaming.relations.meet(relation)
-        } else if (bytes[start] === keepalive) this.#keepalive(bytes, start)
-      } else this.#control(type)
+    const { streamed } = this.#streaming
+    while (!this.#batches.isFull && !this.#isDue) {
+      if (streamed?.replay !== undefined) await this.#replay(streamed, streamed.replay)
+      else if (!messages.next()) return
+      else if (messages.type !== copyData) this.#control(messages.type)
+      else if (messages.bytes[messages.start] === xLogData) {
+        const { bytes, start, end } = messages
+        const at = start + xLogHeader
+        const lsn = bytes.readUInt32BE(start + 1) * 2 ** 32 + bytes.readUInt32BE(start + 5)
+        if (streamed?.take(bytes, at, end, lsn)) {
+          if (streamed.isDue) await streamed.settle()
+          continue
+        }
+        const relation = this.#decoder.handle(bytes, at, lsn)
+        if (relation !== undefined) await this.#streaming.relations.meet(relation)
+      } else if (messages.bytes[messages.start] === keepalive) {
+        this.#keepalive(messages.bytes, messages.start)
+      }
+    }
+  }
+
+  /** Decodes a transaction that was kept until it ended, up to a full batch. */
+  async #replay(streamed: StreamedTransactions, replay: Replay): Promise<void> {
+    while (!this.#batches.isFull) {
+      if (replay.next()) {
+        const relation = this.#decoder.handle(replay.bytes, replay.start, replay.lsn)
+        if (relation !== undefined) await this.#streaming.relations.meet(relation)
+      } else if (!(await replay.more())) {
+        if (replay.end !== undefined) this.#decoder.handle(replay.end, 0, 0)
+        await streamed.endReplay()
+        return
+      }
     }
   }
 
@@ -164,6 +192,7 @@ class Reader {
   // Keepalive: 'k' walEnd:u64 time:i64 replyRequested:u8
   #keepalive(bytes: Buffer, at: number): void {
     this.#walEnd = bytes.readBigUInt64BE(at + 1)
+    if (this.#batches.isIdle) void this.#streaming.restartPoint?.pass(this.#walEnd)
     if (bytes[at + 17] !== 1) return
     this.#isAsked = true
     this.#acknowledge(true)
@@ -211,4 +240,9 @@ class Reader {
     status[33] = asks ? 1 : 0
     this.#messages.copyData(status)
   }
+}
+
+/** From version 2 on, large transactions come while they are in progress. */
+function protocol({ streamed }: Streaming): string {
+  return streamed === undefined ? "proto_version '1'" : "proto_version '2', streaming 'on'"
 }

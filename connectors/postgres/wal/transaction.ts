@@ -31,9 +31,9 @@ export class TransactionWriter {
     this.#topic = `${prefix}.transaction`
   }
 
-  begin({ xid, micros }: Commit, lsn: bigint): TransactionRecord {
+  begin({ xid, micros }: Commit, lsn: number): TransactionRecord {
     this.#id = `${xid}:${lsn}`
-    this.#ms = Number(micros / 1000n)
+    this.#ms = Math.floor(micros / 1000)
     this.#total = 0
     this.#counts.clear()
     return this.#record('BEGIN', null, null)

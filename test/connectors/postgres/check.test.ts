@@ -1,11 +1,11 @@
 import { createServer, connect as dial } from 'node:net'
 import { type Test, test } from 'tap'
 import { check } from '../../../connectors/postgres/check.ts'
-import type { Repairable } from '../../../connectors/postgres/checks/finding.ts'
 import { type Managed, walLevelHints } from '../../../connectors/postgres/checks/managed.ts'
 import { judgeServer, type ServerFacts } from '../../../connectors/postgres/checks/server.ts'
 import { judgeState } from '../../../connectors/postgres/checks/slot.ts'
 import { postgresOptions } from '../../../connectors/postgres/options.ts'
+import type { Finding } from '../../../src/core/plugin.ts'
 import { collect } from '../../support/collect.ts'
 import { type TestDatabase, usePostgres } from '../../support/servers/use.ts'
 
@@ -272,21 +272,21 @@ function findingsOf(
   { url }: TestDatabase,
   tables: readonly string[],
   more: Readonly<Record<string, unknown>> = {},
-): Promise<Repairable[]> {
+): Promise<Finding[]> {
   const options = postgresOptions.parse({ url, tables, ...more })
   return collect(check(options, { pipeline: 'shop', name: 'db' }))
 }
 
-function matching(found: readonly Repairable[], what: RegExp): Repairable | undefined {
+function matching(found: readonly Finding[], what: RegExp): Finding | undefined {
   return found.find((finding) => what.test(finding.what))
 }
 
-function errorsOf(found: readonly Repairable[]): readonly string[] {
+function errorsOf(found: readonly Finding[]): readonly string[] {
   return found.filter(({ level }) => level === 'error').map(({ what }) => what)
 }
 
 /** Runs what errors advise; the settings of the server are everybody's. */
-async function repair({ query }: TestDatabase, found: readonly Repairable[]): Promise<void> {
+async function repair({ query }: TestDatabase, found: readonly Finding[]): Promise<void> {
   for (const { repair = [] } of found) {
     for (const sql of repair) if (!sql.startsWith('ALTER SYSTEM')) await query(sql)
   }

@@ -8,19 +8,22 @@ import type { TestDatabase } from '../../support/servers/use.ts'
 export interface Opening {
   readonly options?: Partial<PostgresOptions>
   readonly batchBytes?: number
+  readonly chunkPages?: number
+  /** Where transactions in progress are kept; without it the server keeps them. */
+  readonly directory?: string
 }
 
 /** A source for a test's database, with a slot that goes with it. */
 export function openSource(
   { url, database }: TestDatabase,
   tables: readonly string[],
-  { options, batchBytes }: Opening = {},
+  { options, directory, ...sizes }: Opening = {},
 ): PostgresSource {
   const parsed = postgresOptions.parse({
     ...{ url, tables, 'slot.name': database, ...options },
   })
-  const context = { pipeline: 'test', name: 'db', say: () => {} }
-  return new PostgresSource(parsed, context, batchBytes === undefined ? {} : { batchBytes })
+  const context = { pipeline: 'test', name: 'db', say: () => {}, ...(directory && { directory }) }
+  return new PostgresSource(parsed, context, sizes)
 }
 
 export interface Reading {
@@ -104,6 +107,13 @@ export function say(record: NewRecord): Said {
     ...{ topic, key: key === null ? null : textOf(key), op, before, after },
     ...{ version, ordinal, endsCommit, headers },
   }
+}
+
+/** A record without the times at which it was made. */
+export function told({ value, key, ...rest }: NewRecord) {
+  const text = textOf(value)
+  const own = text.startsWith('{"op":"m"') ? /"ts_ms":\d+/ : /(?<="op":"."),"ts_ms":\d+.*/
+  return { ...rest, key: textOf(key), value: text.replace(own, '') }
 }
 
 export function textOf(bytes: Uint8Array | null): string {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { acknowledged, decodePosition } from '../../../connectors/postgres/position.ts'
+import { connect } from '../../../connectors/postgres/session.ts'
+import { dropSlot } from '../../../connectors/postgres/slot/slot.ts'
 import type { PostgresSource } from '../../../connectors/postgres/source.ts'
 import { formatLsn, parseLsn } from '../../../connectors/postgres/wal/lsn.ts'
 import { Meter } from '../../../src/core/meter.ts'
@@ -13,6 +15,13 @@ import { type TestDatabase, usePostgres } from '../../support/servers/use.ts'
 import { brings, openSource, read, say, snapshotEnds, textOf } from './reading.ts'
 
 const tables = ['public.a', 'public.b']
+
+/** A position of its own is wanted, so the slot of the one before must go. */
+async function startOver({ url, database: slot }: TestDatabase): Promise<void> {
+  const replication = await connect(url, true)
+  await dropSlot(replication, slot)
+  await replication.end()
+}
 
 async function prepare(t: Test): Promise<{ database: TestDatabase; start: Position }> {
   const database = await usePostgres(t)
@@ -107,6 +116,7 @@ test('nothing is acknowledged before it is told to be durable', async (t) => {
 test('at all times the log holds what the server was told to forget', async (t) => {
   const { database } = await prepare(t)
   await database.query('TRUNCATE a, b')
+  await startOver(database)
   const log = await openEmbeddedLog({ path: t.testdir() })
   const writer = log.writer('test.db')
   const source = openSource(database, tables)
@@ -153,6 +163,7 @@ test('an idle database lets the server forget what others write', async (t) => {
 
 test('the connection for questions may break, and the program goes on by itself', async (t) => {
   const { database } = await prepare(t)
+  await startOver(database)
   const log = await openEmbeddedLog({ path: t.testdir() })
   const stop = new AbortController()
   const meter = new Meter()

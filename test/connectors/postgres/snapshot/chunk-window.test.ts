@@ -6,6 +6,7 @@ import {
 } from '../../../../connectors/postgres/snapshot/chunk-window.ts'
 import { parseVisibility } from '../../../../connectors/postgres/snapshot/chunk-xids.ts'
 import type { ObservedChange } from '../../../../connectors/postgres/snapshot/incremental-observer.ts'
+import { RowSpill } from '../../../../connectors/postgres/snapshot/row-spill.ts'
 
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value))
 const key = (id: number) => bytes({ id })
@@ -22,13 +23,13 @@ function change(op: 'c' | 'u' | 'd', id: number, more: Partial<ObservedChange> =
 }
 
 function rowsOf(window: ChunkWindow): unknown[] {
-  return window.take().map(({ value }) => JSON.parse(String(value)).after)
+  return [...window.take()].map(({ value }) => JSON.parse(String(value)).after)
 }
 
 /** Sees what is below 10, and 11; 10 is under way. */
 const visibility = parseVisibility('10:12:10')
 
-function open(rows: readonly ChunkRow[], earlier: readonly bigint[] = []): ChunkWindow {
+function open(rows: readonly ChunkRow[] | RowSpill, earlier: readonly bigint[] = []): ChunkWindow {
   const window = new ChunkWindow(earlier)
   window.see(visibility)
   window.load(rows)
@@ -84,7 +85,9 @@ test('without a key, rows are told apart by what is in them', async (t) => {
     key: null,
     value: envelope(null, { note }, 'r'),
   })
-  const window = open([keyless('a'), keyless('a'), keyless('b')])
+  const rows = new RowSpill(undefined)
+  for (const note of ['a', 'a', 'b']) rows.add(keyless(note))
+  const window = open(rows)
   const gone = (note: string) => envelope({ note }, null, 'd')
   const none = { key: null, oldKey: null, unchanged: undefined } as const
   window.observe(12n, { ...none, op: 'd', value: gone('a') })
