@@ -12,12 +12,13 @@ export interface Derivation {
   readonly open?: Step['open']
   readonly flow?: Step['flow']
   readonly store?: string | undefined
+  readonly output?: string | undefined
 }
 
 /** A step below another. State is kept under its name, so it says how the step came about. */
 export function deriveStep(
   from: Step,
-  { kind, others = [], told = [], open, flow, store }: Derivation,
+  { kind, others = [], told = [], open, flow, store, output }: Derivation,
 ): Step {
   const name = `${from.name}.${kind}(${others.map((other) => other.name).join()})`
   const text = told.map(textOf).join('\0')
@@ -27,7 +28,7 @@ export function deriveStep(
     definition: createHash('sha256').update(text).digest('hex'),
     open: open ?? (() => refuse(name, 'it works record by record')),
     flow: flow ?? (() => refuse(name, 'it works on whole commits')),
-    store,
+    ...{ store, output },
     listed: from.listed,
   }
   from.listed?.push(step)

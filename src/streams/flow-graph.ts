@@ -1,8 +1,22 @@
+import type { MillraceError } from '../core/errors.ts'
+import type { LogRecord } from '../core/record.ts'
+import type { Outcome } from '../core/sink.ts'
 import { Boundaries } from './flow/boundaries.ts'
-import type { Flow, FlowContext, FlowRecord, ReadableStore } from './flow/flow.ts'
+import type {
+  Clock,
+  Flow,
+  FlowContext,
+  FlowRecord,
+  Gathering,
+  ReadableStore,
+  Timed,
+} from './flow/flow.ts'
 import { Outlet } from './flow/outlet.ts'
+import { Skipped, skippable } from './flow/skipped.ts'
+import { SourceTable } from './source-table.ts'
 import type { State } from './state.ts'
 import type { Step } from './step.ts'
+import { Table } from './table.ts'
 import type { Place } from './user-function.ts'
 
 export interface FlowPlan {
@@ -14,7 +28,11 @@ export interface FlowPlan {
 
 export interface FlowOptions {
   readonly emission: EmissionMode
-  readonly write: (topic: string, record: FlowRecord) => void
+  readonly write: (topic: string, record: FlowRecord, keyColumn: string) => void
+  /** Whether a failure of the user's code leaves out what it was given, or ends the work. */
+  readonly skipsFailures?: boolean
+  /** For the rows of tables that are topics of changes. Without it, they are kept as records. */
+  readonly cacheBytes?: number
 }
 
 /** How tables tell their updates: each by itself, or the net effect of each commit. */
@@ -25,16 +43,19 @@ export type EmissionMode = 'perRecord' | 'perCommit'
  * that it remembers beyond a commit is in the state.
  */
 export class FlowGraph {
+  readonly #state: State
+  readonly #options: FlowOptions
   readonly #inlets = new Map<string, Outlet<FlowRecord>>()
+  readonly #tables = new Map<string, SourceTable>()
   readonly #stores = new Map<string, ReadableStore>()
   readonly #boundaries = new Boundaries()
-  readonly #flushes: (() => void)[] = []
-  readonly #isNet: boolean
-  readonly #write: (topic: string, record: FlowRecord) => void
+  readonly #gatherings: Gathering[] = []
+  readonly #timed: Timed[] = []
+  #failures: MillraceError[] = []
 
-  constructor(plan: FlowPlan, state: State, { write, emission }: FlowOptions) {
-    this.#write = write
-    this.#isNet = emission === 'perCommit'
+  constructor(plan: FlowPlan, state: State, options: FlowOptions) {
+    this.#state = state
+    this.#options = options
     const flows = new Map<Step, Flow>()
     const topics = new Map([...plan.topics].map(([topic, step]) => [step, topic]))
     const names = new Set<string>()
@@ -42,8 +63,8 @@ export class FlowGraph {
       const stateName = stateNameOf(step, names)
       const topic = topics.get(step)
       const parents = topic === undefined ? this.#flowsOf(step, flows) : [this.#inlet(topic)]
-      const place = { view: plan.name, topic: rootTopic(step), step: step.name }
-      flows.set(step, step.flow!(parents, this.#context(step, place, stateName, state)))
+      const place = this.#placeOf(plan, step)
+      flows.set(step, step.flow!(parents, this.#context(step, place, stateName)))
     }
   }
 
@@ -52,16 +73,59 @@ export class FlowGraph {
     this.#boundaries.drain()
   }
 
+  /** Takes a record of a topic that is read as a table; `undefined` if this is none. */
+  take(record: LogRecord): Outcome | undefined {
+    const outcome = this.#tables.get(record.topic)?.take(record)
+    this.#boundaries.drain()
+    return outcome
+  }
+
   /** Tells what the records since the last commit have come to, if that is how it is told. */
-  endCommit(): void {
-    for (const flush of this.#flushes) {
-      flush()
+  *endCommit(): Generator<void> {
+    for (const gathering of this.#gatherings) {
+      for (const _ of gathering.flush()) {
+        this.#boundaries.drain()
+        yield
+      }
+      this.#boundaries.drain()
+    }
+    for (const table of this.#tables.values()) table.endCommit()
+  }
+
+  /** Keeps what a commit has come to so far in the state. */
+  spill(): void {
+    for (const gathering of this.#gatherings) gathering.spill()
+  }
+
+  /** Lets time go on without a record. */
+  advance(clock: Clock, time: number): void {
+    for (const timed of this.#timed) {
+      if (timed.clock !== clock) continue
+      skippable(() => timed.advance(time))
       this.#boundaries.drain()
     }
   }
 
+  /** When something waits for the time to come, next. */
+  due(clock: Clock): number | undefined {
+    const times = this.#timed.filter((timed) => timed.clock === clock).map((timed) => timed.due())
+    const known = times.filter((time) => time !== undefined)
+    return known.length === 0 ? undefined : Math.min(...known)
+  }
+
+  /** Failures of the user's code that were gone past since the last call. */
+  takeFailures(): readonly MillraceError[] {
+    const failures = this.#failures
+    if (failures.length > 0) this.#failures = []
+    return failures
+  }
+
   store(name: string): ReadableStore | undefined {
     return this.#stores.get(name)
+  }
+
+  get stores(): ReadonlyMap<string, ReadableStore> {
+    return this.#stores
   }
 
   #flowsOf(step: Step, flows: ReadonlyMap<Step, Flow>): readonly Flow[] {
@@ -74,18 +138,39 @@ export class FlowGraph {
     return { kind: 'stream', records }
   }
 
-  #context(step: Step, place: Place, stateName: string, state: State): FlowContext {
+  #placeOf({ name }: FlowPlan, step: Step): Place {
+    const place = { view: name, topic: rootTopic(step), step: step.name }
+    if (!this.#options.skipsFailures) return place
+    const skip = (error: MillraceError) => {
+      this.#failures.push(error)
+      return new Skipped()
+    }
+    return { ...place, skip }
+  }
+
+  #context(step: Step, place: Place, stateName: string): FlowContext {
+    const { write, emission, cacheBytes } = this.#options
     return {
       place,
-      space: (part) => state.ordered(`${stateName}/${part}`),
-      readable: (store) => {
-        if (step.store !== undefined) this.#stores.set(step.store, store)
+      space: (part) => this.#state.ordered(`${stateName}/${part}`),
+      readable: (store, name = step.store) => {
+        if (name !== undefined) this.#stores.set(name, store)
       },
       boundary: (deliver) => this.#boundaries.add(deliver),
-      isNet: this.#isNet,
-      atCommit: (flush) => this.#flushes.push(flush),
-      write: (topic, record) => this.#write(topic, record),
+      isNet: emission === 'perCommit',
+      atCommit: (gathering) => this.#gatherings.push(gathering),
+      timed: (timed) => this.#timed.push(timed),
+      ...(cacheBytes === undefined
+        ? {}
+        : { sourceTable: (topic) => this.#table(topic, cacheBytes) }),
+      write,
     }
+  }
+
+  #table(topic: string, cacheBytes: number): SourceTable {
+    const table = new SourceTable(new Table(topic, this.#state, cacheBytes))
+    this.#tables.set(topic, table)
+    return table
   }
 }
 

@@ -51,6 +51,10 @@ export class KeyShape {
 
   /** What user code is given: the value of a single key column, or an object of all. */
   value(key: Key): Json {
+    if (this.columns.length === 1) {
+      const number = key.length < 16 ? Number(key) : Number.NaN
+      if (Number.isSafeInteger(number)) return number
+    }
     const columns = JSON.parse(this.toJson(key), exactInteger) as { readonly [name: string]: Json }
     return this.columns.length === 1 ? columns[this.columns[0]!]! : columns
   }

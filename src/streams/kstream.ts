@@ -4,6 +4,7 @@ import { deriveStep } from './derive-step.ts'
 import type { FlowRecord } from './flow/flow.ts'
 import { streamOf, tableOf } from './flow/kinds.ts'
 import { joinStreams } from './flow/stream-join.ts'
+import { type ProcessorCode, processStream } from './flow/stream-process.ts'
 import { repartitionStream } from './flow/stream-repartition.ts'
 import { tableOfStream } from './flow/stream-table.ts'
 import { joinStreamWithTable } from './flow/stream-table-join.ts'
@@ -14,6 +15,7 @@ import { versionedTable } from './flow/versioned-table.ts'
 import type { GlobalKTable } from './global-ktable.ts'
 import { KGroupedStream } from './kgrouped-stream.ts'
 import { KTable, type Stored } from './ktable.ts'
+import type { Processor } from './processor.ts'
 import type { Step } from './step.ts'
 
 /** How far apart in time two records may be that belong together. */
@@ -235,19 +237,37 @@ export class KStream<V, K = Json> {
     return this.#joinStream('outer', other, windows, select)
   }
 
-  /** Writes the stream to a topic, or to the topic that each record's function names. */
-  to(topic: string | ((value: V, key: K) => string)): void {
+  /** What the user's own code makes of the stream, with stores and timers. */
+  process<V2 = Json, K2 = Json>(processor: Processor<V, K>): KStream<V2, K2> {
+    const { process, onTimer, stores = [] } = processor
+    const code = { process, onTimer } as unknown as ProcessorCode
+    const step = deriveStep(this.#keyed(true), {
+      ...{ kind: 'process', told: [process, onTimer ?? 'no timer', stores] },
+      flow: ([parent], context) => processStream(streamOf(parent), context, code, stores),
+    })
+    return new KStream(step, true)
+  }
+
+  /**
+   * Writes the stream to a topic, or to the topic that each record's function names. A null value is
+   * a tombstone. A key that is no object is written as `{"key":…}`, or under the name given.
+   */
+  to(
+    topic: string | ((value: V, key: K) => string),
+    { key: keyColumn = 'key' }: { readonly key?: string } = {},
+  ): void {
     if (this.step.listed === undefined) {
       const message = `${this.step.name} belongs to a view, whose only output is the view itself.`
       throw new MillraceError('CONFIG_INVALID', message)
     }
     deriveStep(this.step, {
       kind: 'to',
-      told: [topic],
+      told: [topic, keyColumn],
+      output: typeof topic === 'string' ? topic : undefined,
       flow: ([parent], { place, write }) => {
         const name = typeof topic === 'string' ? () => topic : userCode<Args, string>(topic, place)
         const { records } = streamOf(parent)
-        records.connect((record) => write(name(record.value, record.key), record))
+        records.connect((record) => write(name(record.value, record.key), record, keyColumn))
         return streamOf(parent)
       },
     })

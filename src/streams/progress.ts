@@ -4,6 +4,8 @@ import type { State } from './state.ts'
 /** A commit that is being read. */
 export interface OpenCommit extends Emission {
   readonly sequence: bigint
+  /** Of a topology: the place of its next record inside the commit. */
+  readonly ordinal?: number
 }
 
 /** How far a task has come; kept with its state. */
@@ -57,7 +59,11 @@ export function loadProgress(state: State): Progress | undefined {
   return {
     done: BigInt(saved.done),
     lastVersion: BigInt(saved.lastVersion),
-    open: open && { ...emission(open), sequence: BigInt(open.sequence) },
+    open: open && {
+      ...emission(open),
+      sequence: BigInt(open.sequence),
+      ordinal: open.ordinal ?? 0,
+    },
     offsets: offsetsOf(saved.offsets),
     building: building && offsetsOf(building),
     emitting: emitting && { ...emission(emitting), ordinal: emitting.ordinal },
@@ -73,7 +79,7 @@ interface SavedEmission {
 interface Saved {
   readonly done: string
   readonly lastVersion: string
-  readonly open?: SavedEmission & { readonly sequence: string }
+  readonly open?: SavedEmission & { readonly sequence: string; readonly ordinal?: number }
   readonly offsets: Readonly<Record<string, string>>
   readonly building?: Readonly<Record<string, string>>
   readonly emitting?: SavedEmission & { readonly ordinal: number }

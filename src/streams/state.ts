@@ -9,7 +9,7 @@ import { OrderedSpace } from './stores/ordered-space.ts'
 const metaId = 0
 
 /** Counts up when state of an older program can no longer be read: it is then rebuilt. */
-const format = 1
+const format = 2
 
 interface Layout {
   readonly format: number

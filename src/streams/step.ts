@@ -17,6 +17,8 @@ export interface Step {
   readonly flow?: (parents: readonly Flow[], context: FlowContext) => Flow
   /** The name that the user gave its store. */
   readonly store?: string | undefined
+  /** The topic that it writes, if that does not depend on the record. */
+  readonly output?: string | undefined
   /** Where the steps of a topology are listed in the order of their definition. */
   readonly listed?: Step[] | undefined
 }

@@ -6,20 +6,29 @@ import { textOf } from './key.ts'
 import type { State } from './state.ts'
 
 /*
- * A row in a table's state: `<version: u64> <schema's number: u16> <JSON text>`.
+ * A row in a table's state: `<version: u64> <timestamp: f64> <schema's number: u16> <JSON text>`.
  */
 
-const headerBytes = 10
+const headerBytes = 18
+
+/** When a row was made. */
+export interface Moment {
+  readonly version: bigint
+  readonly timestamp: number
+}
 
 /** A row as its table holds it: text, parsed when somebody asks. */
 export class StoredRow {
   readonly version: bigint
+  /** Of the record that made it, in ms since 1970. */
+  readonly timestamp: number
   readonly schema: Schema | undefined
   readonly text: string
   #row: Row | undefined
 
-  constructor(version: bigint, schema: Schema | undefined, text: string) {
+  constructor({ version, timestamp }: Moment, schema: Schema | undefined, text: string) {
     this.version = version
+    this.timestamp = timestamp
     this.schema = schema
     this.text = text
   }
@@ -44,12 +53,13 @@ export class RowCodec {
     this.#state = state
   }
 
-  encode({ version, schema, text }: StoredRow): Uint8Array {
+  encode({ version, timestamp, schema, text }: StoredRow): Uint8Array {
     const out = this.#out
     out.begin()
     out.reserve(headerBytes)
     out.bytes.writeBigUInt64BE(version, out.at)
-    out.bytes.writeUInt16BE(this.#state.schemaId(schema), out.at + 8)
+    out.bytes.writeDoubleBE(timestamp, out.at + 8)
+    out.bytes.writeUInt16BE(this.#state.schemaId(schema), out.at + 16)
     out.at += headerBytes
     out.utf8(text)
     return out.take()
@@ -57,8 +67,9 @@ export class RowCodec {
 
   decode(bytes: Uint8Array): StoredRow {
     const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes)
-    const schema = this.#state.schema(view.getUint16(8))
-    return new StoredRow(view.getBigUint64(0), schema, textOf(bytes, headerBytes))
+    const moment = { version: view.getBigUint64(0), timestamp: view.getFloat64(8) }
+    const schema = this.#state.schema(view.getUint16(16))
+    return new StoredRow(moment, schema, textOf(bytes, headerBytes))
   }
 }
 

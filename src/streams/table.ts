@@ -1,5 +1,6 @@
-import { readEnvelope } from '../core/envelope.ts'
+import { readChange } from '../core/envelope.ts'
 import { MillraceError } from '../core/errors.ts'
+import { fillRow } from '../core/fill-row.ts'
 import type { Row } from '../core/json.ts'
 import {
   type LogRecord,
@@ -9,7 +10,6 @@ import {
   unchangedHeader,
 } from '../core/record.ts'
 import type { Outcome } from '../core/sink.ts'
-import { fillRow } from './fill-row.ts'
 import { type Key, KeyShape, shapeOf, textOf } from './key.ts'
 import type { Change, Node } from './node.ts'
 import { RowCache } from './row-cache.ts'
@@ -67,17 +67,21 @@ export class Table implements Node {
     return this.#stored(key)
   }
 
+  /** Every row, in the order of the keys' bytes. The table may be written meanwhile. */
+  *entries(): Generator<readonly [Key, StoredRow]> {
+    for (const [key, bytes] of this.#rows.entries()) yield [key, this.#codec.decode(bytes)]
+  }
+
   /** Takes a record into the round. A truncate is not done here: it may need many rounds. */
   apply(record: LogRecord): Outcome | Truncation {
-    const envelope = record.value === null ? null : readEnvelope(record.value)
-    if (envelope?.op === 'm') return 'filtered'
-    if (envelope?.op === 't') return truncation(record)
+    const { op, after } = readChange(record)
+    if (op === 'm') return 'filtered'
+    if (op === 't') return truncation(record)
     const key = this.#key(record.key)
     const change = this.#delta.get(key)
     const now = change === undefined ? this.#peek(key) : change.new
     if (now !== null && record.version < now.version) return 'stale'
-    const isDelete = envelope === null || envelope.op === 'd'
-    const row = isDelete ? null : this.#row(record, envelope.after, now)
+    const row = op === 'd' ? null : this.#row(record, after, now)
     if (row === undefined) return 'filtered'
     if (row === null && now !== null) this.#keepMoved(record, key, now)
     this.#delta.set(key, new TableChange(change === undefined ? now : change.old, row))
@@ -157,7 +161,7 @@ export class Table implements Node {
     if (text === undefined) return undefined
     // The state's own copy of the schema, so that equal schemas are one object.
     const schema = this.#state.schema(this.#state.schemaId(record.schema))
-    return new StoredRow(record.version, schema, text)
+    return new StoredRow(record, schema, text)
   }
 
   #fill(record: LogRecord, text: string, now: StoredRow | null): string | undefined {

@@ -3,7 +3,7 @@ import type { FlowRecord, ReadableStore } from './flow/flow.ts'
 import { type EmissionMode, FlowGraph } from './flow-graph.ts'
 import { MemoryStore } from './memory-store.ts'
 import { State } from './state.ts'
-import { StreamTopology, type TopologyDefinition } from './stream-topology.ts'
+import { emissionOf, StreamTopology, type TopologyDefinition } from './stream-topology.ts'
 
 /** A record that came out of a topology. */
 export interface TestRecord extends FlowRecord {
@@ -18,7 +18,7 @@ export interface TestInput {
 }
 
 export interface TestOptions {
-  /** `perRecord`: as Kafka Streams without caches. Otherwise tables tell a commit's net effect. */
+  /** In place of what the topology's `emit` says. */
   readonly emission?: EmissionMode
 }
 
@@ -36,9 +36,9 @@ export class TestTopology {
   readonly #emission: EmissionMode
   #now = 0
 
-  constructor(definition: TopologyDefinition, { emission = 'perCommit' }: TestOptions) {
-    this.#emission = emission
+  constructor(definition: TopologyDefinition, { emission }: TestOptions) {
     this.#plan = new StreamTopology('test', definition)
+    this.#emission = emission ?? emissionOf(this.#plan)
     this.topics = new Set(this.#plan.topics.keys())
     this.#graph = this.#open()
   }
@@ -56,7 +56,13 @@ export class TestTopology {
   /** Puts several records in that were committed together. */
   commit(inputs: readonly (TestInput & { readonly topic: string })[]): void {
     for (const input of inputs) this.#process(input)
-    this.#graph.endCommit()
+    this.#endCommit()
+  }
+
+  #endCommit(): void {
+    for (const _ of this.#graph.endCommit()) {
+      // Nobody else waits for a turn.
+    }
     this.#store.commit()
   }
 
@@ -69,9 +75,16 @@ export class TestTopology {
     this.#graph.process(topic, { key, value, timestamp })
   }
 
-  /** Moves the time that inputs without one get. */
+  /**
+   * Moves the clock, and with it the time that inputs without one get. Timers of the clock come due;
+   * with the topology's `idleMs`, so do windows and whatever else waits for time to go on.
+   */
   advance(ms: number): void {
     this.#now += ms
+    const { idleMs } = this.#plan.options
+    this.#graph.advance('wall', this.#now)
+    if (idleMs !== undefined && ms >= idleMs) this.#graph.advance('stream', this.#now - idleMs)
+    this.#endCommit()
   }
 
   /** Takes what has come out since the last call: of one topic, or of all. */
@@ -88,7 +101,8 @@ export class TestTopology {
     const write = (topic: string, { key, value, timestamp }: FlowRecord) => {
       this.#outputs.push({ topic, key, value, timestamp })
     }
-    return new FlowGraph(this.#plan, state, { write, emission: this.#emission })
+    const skipsFailures = (this.#plan.options.onError ?? 'fail') !== 'fail'
+    return new FlowGraph(this.#plan, state, { write, emission: this.#emission, skipsFailures })
   }
 
   /** A store by the name that the topology gave it. */

@@ -176,7 +176,8 @@ function viewTopic(pipeline: string, view: string): string {
   return view.includes('.') ? `__millrace.${pipeline}.${view}` : `${pipeline}.${view}`
 }
 
-function documentsOf(view: string): string {
+/** Names the state in which a view's documents are. */
+export function documentsOf(view: string): string {
   return `${view}: documents`
 }
 

@@ -78,13 +78,14 @@ export class ViewOutput {
   }
 
   /**
-   * Adds what really changed to the output, until that is full, and remembers it as told. Returns
-   * whether that was all; if not, it is to be called again. Each change is held back until another
+   * Adds what really changed to the output, until that is full or others should get their turn, and
+   * remembers it as told. Returns whether that was all; if not, it is to be called again. Each change is held back until another
    * one follows, since the last one ends the commit in this topic.
    */
   emit(commit: Emission, output: Output): boolean {
     if (this.#hasStored) this.spill()
     let held: Difference | undefined
+    let left = toldAtOnce
     for (const key of this.#keys()) {
       const next = this.#difference(key, commit, output)
       if (next === undefined) {
@@ -93,7 +94,8 @@ export class ViewOutput {
       }
       if (held !== undefined) {
         this.#tell(held, output, false)
-        if (output.isFull) return false
+        // What is held back is still a key that may have changed: it comes again.
+        if (output.isFull || --left === 0) return false
       }
       held = next
     }
@@ -222,6 +224,9 @@ interface Document {
 }
 
 const shapeBytes = 2
+
+/** So many documents are told in a row: some milliseconds. */
+const toldAtOnce = 500
 
 function documentIn(stored: Buffer, schema: Schema | undefined): Document {
   return { stored, shape: stored.readUInt16BE(0), json: stored.subarray(shapeBytes), schema }

@@ -2,6 +2,7 @@ import type { Task } from '../core/log.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { Checkpoint, Outcome, Sink } from '../core/sink.ts'
 import type { Batch, Position } from '../core/source.ts'
+import { Turns } from '../core/turns.ts'
 import { type Emission, Output } from './emission.ts'
 import type { Graph } from './graph.ts'
 import { hasReached, loadProgress, type Progress, saveProgress, startOfLog } from './progress.ts'
@@ -45,6 +46,7 @@ export class ViewTask implements Sink<LogRecord> {
   #graph!: Graph
   #progress!: Progress
   #output!: Output
+  readonly #turns = new Turns()
   #source = ''
   #position: Position | undefined
   #phase: ViewPhase | undefined
@@ -78,7 +80,8 @@ export class ViewTask implements Sink<LogRecord> {
   async write({ records, position, complete }: Batch<LogRecord>): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
     for (const record of records) {
-      if (record.sequence <= this.#progress.done) {
+      // By offset: a log on Kafka may merge topics in another order when it reads them again.
+      if (record.offset <= (this.#progress.offsets.get(record.topic) ?? -1n)) {
         outcomes.push('stale')
         continue
       }
@@ -86,6 +89,7 @@ export class ViewTask implements Sink<LogRecord> {
       if (open !== undefined && open.sequence !== record.sequence) await this.#finish()
       this.#enter(record)
       outcomes.push(this.#graph.apply(record))
+      if (this.#turns.isOver) await this.#turns.next()
     }
     this.#graph.round()
     if (complete && this.#progress.open) await this.#finish()
@@ -141,7 +145,10 @@ export class ViewTask implements Sink<LogRecord> {
     const output = this.#output
     output.processedAt = this.#options.now?.() ?? Date.now()
     for (const view of this.#graph.views) {
-      while (!view.emit(commit, output)) await this.#commitPart(commit)
+      while (!view.emit(commit, output)) {
+        if (output.isFull) await this.#commitPart(commit)
+        await this.#turns.next()
+      }
     }
     if (output.ordinal > 0) this.#progress.lastVersion = commit.version
     this.#progress.emitting = undefined

@@ -3,8 +3,8 @@ import type { Json, Row } from '../../src/core/json.ts'
 import type { LogRecord, NewRecord } from '../../src/core/record.ts'
 import { stringifyRow } from '../../src/core/row.ts'
 import type { Schema } from '../../src/core/schema.ts'
+import type { Sink } from '../../src/core/sink.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
-import type { ViewTask } from '../../src/streams/view-task.ts'
 
 /** A change of one row, as a test writes it. */
 export interface TestChange {
@@ -95,7 +95,11 @@ export class TestLog {
 }
 
 /** Reads on from where the task is, as the pump does. */
-export async function run(task: ViewTask, log: TestLog, cuts?: ReadonlySet<number>): Promise<void> {
+export async function run(
+  task: Sink<LogRecord>,
+  log: TestLog,
+  cuts?: ReadonlySet<number>,
+): Promise<void> {
   const from = await task.resume('test')
   for (const batch of log.batches(Number(from ?? 0), cuts)) {
     await task.write(batch)

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { RowCache } from '../../src/streams/row-cache.ts'
 import { StoredRow } from '../../src/streams/stored-row.ts'
 
-const row = (n: number) => new StoredRow(1n, undefined, `{"n":${n}}`)
+const row = (n: number) => new StoredRow({ version: 1n, timestamp: 0 }, undefined, `{"n":${n}}`)
 
 test('rows in use stay, others go when the budget is full', (t) => {
   const cache = new RowCache(100_000)

@@ -1,3 +1,5 @@
+import { skippable } from './skipped.ts'
+
 interface Waiting {
   readonly timestamp: number
   readonly deliver: () => void
@@ -19,7 +21,7 @@ export class Boundaries {
 
   drain(): void {
     for (let next = this.#oldest(); next !== undefined; next = this.#oldest()) {
-      next.shift()!.deliver()
+      skippable(next.shift()!.deliver)
     }
   }
 

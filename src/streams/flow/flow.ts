@@ -68,8 +68,8 @@ export interface FlowContext {
   readonly place: Place
   /** State of its own; `part` tells several apart. */
   space(part: string): OrderedSpace
-  /** Lets others read a store of this step. */
-  readable(store: ReadableStore): void
+  /** Lets others read a store of this step, by the name given to it or to the step's store. */
+  readable(store: ReadableStore, name?: string): void
   /**
    * A place where records would go through a topic, because their key has changed: what was sent
    * is delivered after everything that came before it has been worked off.
@@ -80,7 +80,31 @@ export interface FlowContext {
    * alternative is every step, as Kafka Streams tells them without caches.
    */
   readonly isNet: boolean
-  /** Calls this when the commit's records have been worked off. */
-  atCommit(flush: () => void): void
-  write(topic: string, record: FlowRecord): void
+  /** What is gathered during a commit is told at its end. */
+  atCommit(gathering: Gathering): void
+  /** Lets time go on for what waits for it. */
+  timed(timed: Timed): void
+  /** The topic as a table, where it is one of changes that a log holds. */
+  sourceTable?(topic: string): TableFlow & { readonly readable: ReadableStore }
+  write(topic: string, record: FlowRecord, keyColumn: string): void
+}
+
+/** Updates that one commit's records have come to. */
+export interface Gathering {
+  /** Tells them. Others get their turn, and what was told may become durable, at each step. */
+  flush(): Iterable<void>
+  /** Moves what is in memory to the state, as the commit goes on in another transaction. */
+  spill(): void
+}
+
+/** Which time something waits for: that of the records, or the clock's. */
+export type Clock = 'stream' | 'wall'
+
+/** An operator that does something once a time has come. */
+export interface Timed {
+  readonly clock: Clock
+  /** When there is something to do next; `undefined`: nothing waits. */
+  due(): number | undefined
+  /** The time has come to this. */
+  advance(time: number): void
 }

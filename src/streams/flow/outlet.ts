@@ -1,3 +1,5 @@
+import { Skipped } from './skipped.ts'
+
 /** Hands what comes out of an operator to those below it, in the order of their definition. */
 export class Outlet<T> {
   readonly #listeners: ((item: T) => void)[] = []
@@ -6,7 +8,14 @@ export class Outlet<T> {
     this.#listeners.push(listener)
   }
 
+  /** An operator in which the user's code failed leaves the item out; its neighbours get it. */
   forward(item: T): void {
-    for (const listener of this.#listeners) listener(item)
+    for (const listener of this.#listeners) {
+      try {
+        listener(item)
+      } catch (error) {
+        if (!(error instanceof Skipped)) throw error
+      }
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { Json } from '../../core/json.ts'
 import { type Session, SessionStore } from '../stores/session-store.ts'
 import { StreamTime } from '../stores/stream-time.ts'
 import type { SessionWindows } from '../windows.ts'
-import type { FlowContext, FlowRecord, TableFlow, TableUpdate } from './flow.ts'
+import type { FlowContext, FlowRecord, TableFlow, TableUpdate, Timed } from './flow.ts'
 import { Outlet } from './outlet.ts'
 import { type AggregateInput, added, type Initial } from './stream-aggregate.ts'
 import type { Emit } from './window-result.ts'
@@ -22,6 +22,7 @@ export function aggregateSessions(
   windowing: SessionWindowing,
 ): TableFlow {
   const result = new SessionResult(context, windowing)
+  context.timed(result)
   for (const input of inputs) {
     input.stream.records.connect((record) => {
       if (record.key !== null) result.take(record, input)
@@ -30,8 +31,9 @@ export function aggregateSessions(
   return result
 }
 
-class SessionResult implements TableFlow {
+class SessionResult implements TableFlow, Timed {
   readonly kind = 'table'
+  readonly clock = 'stream'
   readonly updates = new Outlet<TableUpdate>()
   readonly #store: SessionStore
   readonly #time: StreamTime
@@ -79,6 +81,24 @@ class SessionResult implements TableFlow {
       const value = added(this.#windowing.init, input, this.#merged(near, key), record)
       this.#replace(near, { key, start, end, value })
     }
+    this.#close(closed)
+  }
+
+  due(): number | undefined {
+    if (this.#windowing.emit !== 'close') return undefined
+    const { gapMs, graceMs } = this.#windowing.windows
+    for (const { end } of this.#store.ending(this.#told.now, Number.MAX_SAFE_INTEGER / 64)) {
+      return end + gapMs + graceMs + 1
+    }
+    return undefined
+  }
+
+  advance(time: number): void {
+    const { gapMs, graceMs } = this.#windowing.windows
+    this.#close(this.#time.observe(time) - gapMs - graceMs)
+  }
+
+  #close(closed: number): void {
     this.#tellClosed(closed)
     this.#store.expire(closed)
   }

@@ -3,7 +3,7 @@ import { StreamTime } from '../stores/stream-time.ts'
 import type { SlidingWindows } from '../windows.ts'
 import type { FlowContext, FlowRecord, TableFlow } from './flow.ts'
 import { type AggregateInput, added, type Initial } from './stream-aggregate.ts'
-import { type Emit, WindowResult } from './window-result.ts'
+import { type Emit, later, WindowResult } from './window-result.ts'
 
 /*
  * The windows of a key are, for each record at t, the one that ends at t, [t − d, t], and the one
@@ -38,10 +38,18 @@ export function aggregateSlidingWindows(
       if (record.timestamp + 1 + differenceMs <= closed) return
       if (record.timestamp < differenceMs) slide.early(record, closed)
       else slide.take(record, closed)
-      result.tellUntil(closed - differenceMs - 1)
-      result.store.expire(now)
+      advance(now)
     })
   }
+  const advance = (now: number) => {
+    result.tellUntil(now - graceMs - differenceMs - 1)
+    result.store.expire(now)
+  }
+  context.timed({
+    clock: 'stream',
+    due: () => later(result.firstUntold, graceMs + differenceMs + 1),
+    advance: (time) => advance(streamTime.observe(time)),
+  })
   return result
 }
 

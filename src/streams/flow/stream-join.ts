@@ -4,7 +4,7 @@ import { StreamTime } from '../stores/stream-time.ts'
 import { timeRange } from '../stores/time-range.ts'
 import { timeOf, timeText } from '../stores/time-text.ts'
 import { decodeKey, decodeValue, encodeKey, encodeValue } from '../stores/value-codec.ts'
-import type { FlowContext, FlowRecord, StreamFlow } from './flow.ts'
+import type { FlowContext, FlowRecord, StreamFlow, Timed } from './flow.ts'
 import { Outlet } from './outlet.ts'
 import type { JoinType } from './table-join.ts'
 
@@ -29,6 +29,7 @@ export function joinStreams(
   const join = new StreamJoin(context, joining)
   left.records.connect((record) => join.take('left', record))
   right.records.connect((record) => join.take('right', record))
+  context.timed(join)
   return { kind: 'stream', records: join.records }
 }
 
@@ -49,7 +50,8 @@ interface Side {
 
 const cleanedAtOnce = 100
 
-class StreamJoin {
+class StreamJoin implements Timed {
+  readonly clock = 'stream'
   readonly records = new Outlet<FlowRecord>()
   readonly #sides: Readonly<Record<SideName, Side>>
   readonly #joining: StreamJoining
@@ -83,6 +85,22 @@ class StreamJoin {
     this.#keep(side, record)
     if (timestamp === now) this.#tellClosed(now)
     if (!this.#match(name, record) && side.isOuter) this.#wait(name, record, now)
+  }
+
+  /** The first waiting record of each side is the first of that side that goes. */
+  due(): number | undefined {
+    const times = new Map<string, number>()
+    for (const [[time, mark]] of this.#waiting?.scan([]) ?? []) {
+      if (times.has(mark!)) continue
+      const { afterMs } = this.#sides[mark === sideMark('left') ? 'left' : 'right']
+      times.set(mark!, timeOf(time!) + afterMs + this.#joining.graceMs + 1)
+      if (times.size === 2) break
+    }
+    return times.size === 0 ? undefined : Math.min(...times.values())
+  }
+
+  advance(time: number): void {
+    this.#tellClosed(this.#time.observe(time))
   }
 
   get #retentionMs(): number {

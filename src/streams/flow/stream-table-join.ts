@@ -57,6 +57,23 @@ function waiting(
   const streamTime = new StreamTime(context.space('time'))
   const counter = new StreamTime(context.space('time'), 'waiting')
   const buffer = context.space('waiting')
+  context.timed({
+    clock: 'stream',
+    due: () => {
+      for (const [parts] of buffer.scan([])) return timeOf(parts[0]!) + graceMs
+      return undefined
+    },
+    advance: (time) => joinUntil(streamTime.observe(time) - graceMs),
+  })
+  const joinUntil = (due: number) => {
+    for (const [parts, text] of buffer.scan([])) {
+      const timestamp = timeOf(parts[0]!)
+      if (timestamp > due) return
+      buffer.delete(parts)
+      const [key, value] = decodeValue(text) as readonly [Json, Json]
+      join({ key, value, timestamp })
+    }
+  }
   return (record, isDropped) => {
     const due = streamTime.observe(record.timestamp) - graceMs
     if (isDropped) return
@@ -66,12 +83,6 @@ function waiting(
       const text = encodeValue([record.key, record.value])
       buffer.put([timeText(record.timestamp), timeText(place)], text)
     }
-    for (const [parts, text] of buffer.scan([])) {
-      const timestamp = timeOf(parts[0]!)
-      if (timestamp > due) return
-      buffer.delete(parts)
-      const [key, value] = decodeValue(text) as readonly [Json, Json]
-      join({ key, value, timestamp })
-    }
+    joinUntil(due)
   }
 }

@@ -4,7 +4,7 @@ import type { OrderedSpace } from '../stores/ordered-space.ts'
 import { StreamTime } from '../stores/stream-time.ts'
 import { timeOf, timeText } from '../stores/time-text.ts'
 import { decodeKey, decodeValue, encodeKey, encodeValue } from '../stores/value-codec.ts'
-import type { FlowContext, TableFlow, TableUpdate } from './flow.ts'
+import type { FlowContext, TableFlow, TableUpdate, Timed } from './flow.ts'
 import { Outlet } from './outlet.ts'
 
 export type Suppression = SuppressBounds &
@@ -27,14 +27,17 @@ export function suppress(
   context: FlowContext,
   suppression: Suppression,
 ): TableFlow {
-  return new Suppress(parent, context, suppression)
+  const held = new Suppress(parent, context, suppression)
+  context.timed(held)
+  return held
 }
 
 /** `[before the first held update, its timestamp's text, after, timestamp of the last]` */
 type Held = readonly [before: Json, dueText: string, after: Json, timestamp: number]
 
-class Suppress implements TableFlow {
+class Suppress implements TableFlow, Timed {
   readonly kind = 'table'
+  readonly clock = 'stream'
   readonly updates = new Outlet<TableUpdate>()
   readonly #parent: TableFlow
   readonly #suppression: Suppression
@@ -65,6 +68,15 @@ class Suppress implements TableFlow {
 
   knowsBefore(force: boolean): boolean {
     return this.#parent.knowsBefore(force)
+  }
+
+  due(): number | undefined {
+    for (const [parts] of this.#order.scan([])) return timeOf(parts[0]!) + this.#delayMs
+    return undefined
+  }
+
+  advance(time: number): void {
+    this.#emitUntil(this.#time.observe(time) - this.#delayMs)
   }
 
   #take({ key, before, after, timestamp }: TableUpdate, step: string): void {

@@ -2,7 +2,7 @@ import { StreamTime } from '../stores/stream-time.ts'
 import { type TimeWindows, windowStarts } from '../windows.ts'
 import type { FlowContext, FlowRecord, TableFlow } from './flow.ts'
 import { type AggregateInput, added, type Initial } from './stream-aggregate.ts'
-import { type Emit, WindowResult } from './window-result.ts'
+import { type Emit, later, WindowResult } from './window-result.ts'
 
 export interface TimeWindowing {
   readonly windows: TimeWindows
@@ -29,14 +29,22 @@ export function aggregateTimeWindows(
       result.put(record.key, start, old?.value ?? null, { value, timestamp })
     }
   }
+  const advance = (now: number) => {
+    result.tellUntil(now - graceMs - sizeMs)
+    result.store.expire(now)
+  }
   for (const input of inputs) {
     input.stream.records.connect((record) => {
       if (record.key === null) return
       const now = streamTime.observe(record.timestamp)
       take(input, record, now - graceMs)
-      result.tellUntil(now - graceMs - sizeMs)
-      result.store.expire(now)
+      advance(now)
     })
   }
+  context.timed({
+    clock: 'stream',
+    due: () => later(result.firstUntold, sizeMs + graceMs),
+    advance: (time) => advance(streamTime.observe(time)),
+  })
   return result
 }

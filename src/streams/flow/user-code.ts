@@ -22,7 +22,8 @@ export function userCode<A extends readonly unknown[], R>(
     try {
       return call(...args)
     } catch (cause) {
-      throw failure(place, encodeKey((args.at(-1) ?? null) as Json), cause)
+      const error = failure(place, encodeKey((args.at(-1) ?? null) as Json), cause)
+      throw place.skip?.(error) ?? error
     }
   }
 }

@@ -49,6 +49,12 @@ export class WindowResult implements TableFlow {
     else this.#untold.put([timeText(start), encodeKey(key)], '')
   }
 
+  /** The start of the first window that has not been told yet. */
+  get firstUntold(): number | undefined {
+    for (const [[startText]] of this.#untold?.scan([]) ?? []) return timeOf(startText!)
+    return undefined
+  }
+
   /** Tells windows that start at or before this time, by start and key. */
   tellUntil(start: number): void {
     if (this.#untold === undefined) return
@@ -80,4 +86,9 @@ export class WindowResult implements TableFlow {
       },
     }
   }
+}
+
+/** A time so much later, if there is one. */
+export function later(time: number | undefined, ms: number): number | undefined {
+  return time === undefined ? undefined : time + ms
 }
