@@ -5,6 +5,8 @@
  *   {"total":5}
  *   {"delete":{"_id":"11","version":23456790,"version_type":"external_gte"}}
  *
+ * `_index` and `routing` stand behind the id where they are not the same for all.
+ *
  * `external_gte` makes the server drop what is older than what it holds, and take again what is as
  * old, so a request may be sent twice. The version goes out as bare digits: a double has too few.
  */
@@ -14,12 +16,19 @@ import { MillraceError } from '../../src/core/errors.ts'
 import type { Refusal } from '../../src/core/sink.ts'
 import { type Complaint, cut, faultOfComplaint } from './faults.ts'
 
-export type Operation = Pick<Document, 'id' | 'body' | 'version'>
+export interface Operation extends Pick<Document, 'id' | 'body' | 'version'> {
+  /** If it is not that of the request. */
+  readonly index?: string | undefined
+  readonly routing?: string | undefined
+}
 
 /** Upper bound of the bytes that an operation takes in a request. */
-export function sizeOf({ id, body }: Operation): number {
-  // An id's character takes at most six bytes, as \u0000; 96 is the line around it and 19 digits.
-  return 96 + 6 * id.length + (body === null ? 0 : body.length + 1)
+export function sizeOf({ id, body, index, routing }: Operation): number {
+  // A character takes at most six bytes, as \u0000; 96 is the line around the id and 19 digits.
+  const place =
+    (index === undefined ? 0 : index.length) + (routing === undefined ? 0 : routing.length)
+  const extra = place === 0 ? 0 : 24 + 6 * place
+  return 96 + extra + 6 * id.length + (body === null ? 0 : body.length + 1)
 }
 
 /**
@@ -35,9 +44,11 @@ export function encodeBulk(
   writer.at = 0
   writer.begin()
   writer.reserve(size)
-  for (const { id, body, version } of operations) {
+  for (const { id, body, version, index, routing } of operations) {
     writer.ascii(body === null ? '{"delete":{"_id":' : '{"index":{"_id":')
     writer.utf8(JSON.stringify(id))
+    if (index !== undefined) writer.utf8(`,"_index":${JSON.stringify(index)}`)
+    if (routing !== undefined) writer.utf8(`,"routing":${JSON.stringify(routing)}`)
     writer.ascii(`,"version":${version},"version_type":"external_gte"}}\n`)
     if (body !== null) writeLine(writer, body)
   }
@@ -57,7 +68,10 @@ function writeLine(writer: ByteWriter, body: Uint8Array): void {
 const lineFeed = 0x0a
 
 /** What no server takes, and what would fail a whole request if it were sent. */
-export function refuseOperation({ id, version }: Operation): Refusal | undefined {
+export function refuseOperation({
+  id,
+  version,
+}: Pick<Operation, 'id' | 'version'>): Refusal | undefined {
   if (id === '') return { code: 'id_empty', reason: 'The id is empty.' }
   // A UTF-16 unit takes at most three bytes.
   if (id.length > 170 && Buffer.byteLength(id) > 512) {

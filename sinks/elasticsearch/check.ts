@@ -2,18 +2,33 @@ import { describeError } from '../../src/core/errors.ts'
 import type { Finding } from '../../src/core/plugin.ts'
 import { ElasticsearchClient } from './client.ts'
 import type { ElasticsearchOptions } from './options.ts'
+import { familyPattern, isFamily } from './placement.ts'
 
 /** Looks at the server, then at the index if it is there. */
 export async function* check(options: ElasticsearchOptions): AsyncGenerator<Finding> {
   const client = new ElasticsearchClient({ ...options, requestTimeoutMs: 10_000 })
   try {
     yield await product(client)
-    if (options.index !== undefined) yield* settings(client, options.index)
+    for (const index of await indexesOf(client, options.index)) yield* settings(client, index)
   } catch (error) {
     yield { level: 'error', what: describeError(error) }
   } finally {
     client.close()
   }
+}
+
+/** Of a family, those that are there. */
+async function indexesOf(
+  client: ElasticsearchClient,
+  index: string | undefined,
+): Promise<readonly string[]> {
+  if (index === undefined || !isFamily(index)) return index === undefined ? [] : [index]
+  const path = `/${familyPattern(index)}/_alias`
+  const { body } = await client.call<Readonly<Record<string, object>>>(
+    { method: 'GET', path },
+    [404],
+  )
+  return Object.keys(body).filter((name) => name !== 'error' && name !== 'status')
 }
 
 interface Root {

@@ -36,14 +36,17 @@ export class CheckpointDocument {
   }
 
   async read(): Promise<StoredCheckpoint | undefined> {
+    const { stored, place } = await this.#get()
+    this.#place = place
+    return stored
+  }
+
+  async #get(): Promise<{ stored?: StoredCheckpoint; place: Place | undefined }> {
     const { body } = await this.#client.call<GetAnswer>({ method: 'GET', path: this.#path }, [404])
     if (body.error !== undefined) await this.#createIndex()
-    if (body._source === undefined) {
-      this.#place = undefined
-      return undefined
-    }
-    this.#place = { seqNo: body._seq_no!, primaryTerm: body._primary_term! }
-    return decodeCheckpoint(JSON.stringify(body._source), this.#key)
+    if (body._source === undefined) return { place: undefined }
+    const place = { seqNo: body._seq_no!, primaryTerm: body._primary_term! }
+    return { stored: decodeCheckpoint(JSON.stringify(body._source), this.#key), place }
   }
 
   /** Makes us the owner; the last of several to come wins. */
@@ -56,9 +59,10 @@ export class CheckpointDocument {
   }
 
   /** Throws FENCED or TARGET_CHANGED if the stored checkpoint is no longer the one we hold. */
-  async advance(checkpoint: Checkpoint): Promise<void> {
+  async advance(checkpoint: Checkpoint, { target, isSwept }: Progressed): Promise<void> {
     const held = this.#held!
-    const next = advance(held, checkpoint)
+    const { sweep, ...rest } = { ...advance(held, checkpoint), target }
+    const next = sweep === undefined || isSwept ? rest : { ...rest, sweep }
     if (await this.#replace(next)) return
     const stored = await this.read()
     if (stored !== undefined && encodeCheckpoint(stored) === encodeCheckpoint(next)) {
@@ -67,6 +71,29 @@ export class CheckpointDocument {
     }
     assertHeld(stored, held, this.#key)
     throw new MillraceError('TARGET_CHANGED', `The checkpoint ${this.#key} was written by others.`)
+  }
+
+  /** Throws FENCED or TARGET_CHANGED unless we own it. A commit may be under way. */
+  async assertHeld(): Promise<void> {
+    const { stored } = await this.#get()
+    const held = this.#held!
+    assertHeld(stored && { ...stored, position: held.position }, held, this.#key)
+  }
+
+  /** Whether no other sink or topic has a checkpoint for the same target. */
+  async isAlone(target: string): Promise<boolean> {
+    await this.#client.call({ method: 'POST', path: `/${checkpointIndex}/_refresh` })
+    const path = `/${checkpointIndex}/_search?size=10000`
+    const { body } = await this.#client.call<Found>({ method: 'GET', path })
+    const ours = indexesOf(target)
+    return body.hits.hits.every(({ _id, _source }) => {
+      return _id === this.#key || indexesOf(_source.target).every((each) => !ours.includes(each))
+    })
+  }
+
+  /** The target has no checkpoint of this name any more. */
+  async remove(): Promise<void> {
+    await this.#client.call({ method: 'DELETE', path: this.#path }, [404])
   }
 
   async #replace(next: StoredCheckpoint): Promise<boolean> {
@@ -92,9 +119,29 @@ export class CheckpointDocument {
   }
 }
 
+/** What else has changed with the position. */
+export interface Progressed {
+  readonly target: string
+  readonly isSwept: boolean
+}
+
 interface Place {
   readonly seqNo: number
   readonly primaryTerm: number
+}
+
+interface Found {
+  readonly hits: {
+    readonly hits: readonly {
+      readonly _id: string
+      readonly _source: { readonly target: string }
+    }[]
+  }
+}
+
+/** The UUIDs that an identity names, of one index or of several. */
+function indexesOf(target: string): readonly string[] {
+  return [...target.matchAll(/\\?"uuid\\?":\\?"([^"\\]+)/g)].map(([, uuid]) => uuid!)
 }
 
 interface GetAnswer {

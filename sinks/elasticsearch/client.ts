@@ -1,5 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
 import { MillraceError } from '../../src/core/errors.ts'
 import { faultOf } from './faults.ts'
 import type { AuthOptions, ElasticsearchOptions, TlsOptions } from './options.ts'
@@ -11,6 +13,8 @@ export interface Request {
   readonly path: string
   /** An object is sent as JSON, bytes as NDJSON. */
   readonly body?: object | Uint8Array
+  /** Called each time before bytes leave. What it throws keeps them here. */
+  readonly before?: (() => Promise<void>) | undefined
 }
 
 export interface Answer {
@@ -28,7 +32,7 @@ export interface Parsed<T> {
 export type ClientOptions = Pick<
   ElasticsearchOptions,
   'url' | 'auth' | 'tls' | 'inFlight' | 'requestTimeoutMs'
->
+> & { readonly gzip?: boolean | undefined }
 
 /**
  * Speaks to the nodes of a cluster in turn, over connections that stay open. A node that cannot be
@@ -103,18 +107,25 @@ class Node {
   readonly #maxSockets: number
   readonly #tls: TlsOptions | undefined
   readonly #headers: Readonly<Record<string, string>>
+  readonly #gzip: boolean
   #agent: Promise<http.Agent> | undefined
   #restsUntil = 0
   readonly #closed = new AbortController()
 
-  constructor(url: URL, { auth, tls, inFlight, requestTimeoutMs }: ClientOptions) {
+  constructor(url: URL, options: ClientOptions) {
+    const { auth, tls, inFlight, requestTimeoutMs } = options
     this.host = url.host
     this.#url = url
     this.#timeoutMs = requestTimeoutMs
     this.#maxSockets = inFlight + 1
     this.#tls = tls
     const authorization = authorizationOf(auth, url)
-    this.#headers = { accept: 'application/json', ...(authorization && { authorization }) }
+    this.#gzip = options.gzip ?? !isThisMachine(url)
+    this.#headers = {
+      accept: 'application/json',
+      ...(authorization && { authorization }),
+      ...(this.#gzip && { 'accept-encoding': 'gzip' }),
+    }
   }
 
   get rests(): boolean {
@@ -144,16 +155,11 @@ class Node {
     )
   }
 
-  async #exchange({ method, path, body }: Request): Promise<Answer> {
+  async #exchange({ method, path, body, before }: Request): Promise<Answer> {
     const isSecure = this.#url.protocol === 'https:'
     const agent = await this.#connections()
-    const bytes = body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body)
-    const headers: http.OutgoingHttpHeaders = { ...this.#headers }
-    if (bytes !== undefined) {
-      headers['content-type'] =
-        typeof bytes === 'string' ? 'application/json' : 'application/x-ndjson'
-      headers['content-length'] = Buffer.byteLength(bytes)
-    }
+    const { bytes, headers } = await this.#content(body)
+    await before?.()
     const base = this.#url.pathname.replace(/\/$/, '')
     const request = (isSecure ? https : http).request({
       hostname: this.#url.hostname.replace(/^\[|\]$/g, ''),
@@ -161,12 +167,26 @@ class Node {
       path: base + path,
       signal: this.#closed.signal,
       method,
-      headers,
+      headers: { ...this.#headers, ...headers },
       agent,
     })
     const answer = answerTo(request, this.#timeoutMs)
     request.end(bytes)
     return answer
+  }
+
+  async #content(body: Request['body']): Promise<Content> {
+    if (body === undefined) return { bytes: undefined, headers: {} }
+    const isPrepared = body instanceof Uint8Array
+    const plain = isPrepared ? body : Buffer.from(JSON.stringify(body))
+    const isPacked = this.#gzip && plain.length > smallBytes
+    const bytes = isPacked ? await pack(plain, { level: 1 }) : plain
+    const headers = {
+      'content-type': isPrepared ? 'application/x-ndjson' : 'application/json',
+      'content-length': bytes.length,
+      ...(isPacked && { 'content-encoding': 'gzip' }),
+    }
+    return { bytes, headers }
   }
 
   #connections(): Promise<http.Agent> {
@@ -185,6 +205,24 @@ class Node {
   }
 }
 
+interface Content {
+  readonly bytes: Uint8Array | undefined
+  readonly headers: http.OutgoingHttpHeaders
+}
+
+const pack = promisify(gzip)
+const unpack = promisify(gunzip)
+
+/** Below this a request fits into a packet or two anyway. */
+const smallBytes = 2_048
+
+/**
+ * Over loopback, bytes are cheaper than packing them: 1.5 to 2 µs of CPU a document at level 1.
+ */
+function isThisMachine({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}
+
 class StaleConnection extends Error {}
 
 function answerTo(request: ClientRequest, timeoutMs: number): Promise<Answer> {
@@ -197,7 +235,10 @@ function answerTo(request: ClientRequest, timeoutMs: number): Promise<Answer> {
   const finish = (response: IncomingMessage) => {
     clearTimeout(timer)
     const status = response.statusCode ?? 0
-    resolve({ status, body: Buffer.concat(chunks), retryAfterMs: retryAfterMs(response) })
+    const answer = { status, retryAfterMs: retryAfterMs(response) }
+    const body = Buffer.concat(chunks)
+    if (response.headers['content-encoding'] !== 'gzip') return resolve({ ...answer, body })
+    unpack(body).then((body) => resolve({ ...answer, body }), reject)
   }
   const fail = (error: NodeJS.ErrnoException) => {
     // A server that takes no more of a body answers, then closes: its answer counts.

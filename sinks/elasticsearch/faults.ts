@@ -47,7 +47,11 @@ function misconfigured(type: string, reason: string): string | undefined {
   if (reason.includes('no write index is defined for alias')) {
     return 'Give the alias a write index, or name the index itself.'
   }
-  if (type === 'routing_missing_exception') return 'Use an index that requires no routing.'
+  if (reason.includes('cannot be changed from type')) {
+    return 'Fill an index with the new mapping by `millrace reindex`, or set `mapping` for it.'
+  }
+  if (type === 'routing_missing_exception')
+    return 'Set `routing`, or use an index that requires none.'
   return undefined
 }
 

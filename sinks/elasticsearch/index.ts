@@ -2,6 +2,7 @@ import type { SinkPlugin } from '../../src/core/plugin.ts'
 import { check } from './check.ts'
 import { type ElasticsearchOptions, elasticsearchOptions } from './options.ts'
 import { ElasticsearchReading } from './reading.ts'
+import { ElasticsearchReindexing } from './reindex.ts'
 import { ElasticsearchSink } from './sink.ts'
 
 /** Documents in Elasticsearch or OpenSearch, one per key. */
@@ -11,4 +12,5 @@ export const elasticsearch: SinkPlugin<ElasticsearchOptions> = {
   check,
   open: (options, context) => new ElasticsearchSink(options, context),
   read: (options, context) => new ElasticsearchReading(options, context),
+  reindex: (options, context) => new ElasticsearchReindexing(options, context),
 }

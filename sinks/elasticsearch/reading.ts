@@ -5,8 +5,12 @@ import { guessKey, type Reading, type StoredDocument } from '../../src/core/read
 import type { Position } from '../../src/core/source.ts'
 import { checkpointIndex } from './checkpoint-document.ts'
 import { ElasticsearchClient, type Request } from './client.ts'
+import { type Deletes, deletesOf, isDeleted, liveOnly } from './deletes.ts'
+import { digitsOf, parseExact } from './exact-json.ts'
 import { faultOf } from './faults.ts'
 import type { ElasticsearchOptions } from './options.ts'
+import { familyPattern, placement } from './placement.ts'
+import { Shape } from './shape.ts'
 import { indexOf } from './target-index.ts'
 
 /** Documents asked for at a time. */
@@ -17,15 +21,25 @@ const keepAlive = '2m'
 export class ElasticsearchReading implements Reading {
   readonly idOf: IdOf
   readonly expires = false
+  readonly keepsDeleted: boolean
   readonly #client: ElasticsearchClient
   readonly #index: string
+  readonly #deletes: Deletes
+  readonly #shape: Shape
+  /** Whether an id alone tells where its document is. */
+  readonly #isPlaced: boolean
   readonly #checkpointPath: string
   readonly #template: string | undefined
 
   constructor(options: ElasticsearchOptions, context: SinkContext) {
     const key = checkpointKey(context)
     this.#client = new ElasticsearchClient(options)
-    this.#index = encodeURIComponent(options.index ?? indexOf(context))
+    const index = options.index ?? indexOf(context)
+    this.#index = encodeURIComponent(familyPattern(index))
+    this.#deletes = deletesOf(options, context)
+    this.keepsDeleted = this.#deletes === 'ignore'
+    this.#shape = new Shape({ deletes: this.#deletes, fields: options.fields })
+    this.#isPlaced = placement(index, options.routing) === undefined
     this.#checkpointPath = `/${checkpointIndex}/_doc/${encodeURIComponent(key)}`
     this.#template = options.id
     this.idOf = options.id === undefined ? keyId : idTemplate(options.id)
@@ -33,6 +47,10 @@ export class ElasticsearchReading implements Reading {
 
   keyOf(id: string): Uint8Array | undefined {
     return guessKey(id, this.idOf, this.#template)
+  }
+
+  render(body: Uint8Array): string {
+    return Buffer.from(this.#shape.render(body)).toString()
   }
 
   async checkpoint(): Promise<Position | null> {
@@ -45,7 +63,10 @@ export class ElasticsearchReading implements Reading {
   async count(): Promise<number> {
     await this.#refresh()
     const path = `/${this.#index}/_count`
-    return Number(digits(((await this.#ask({ method: 'GET', path })) as { count: unknown }).count))
+    const query = liveOnly(this.#deletes)
+    const request: Request = { method: 'POST', path, ...(query && { body: { query } }) }
+    const { count } = (await this.#ask(request)) as Counted
+    return Number(digitsOf(count))
   }
 
   async *all(): AsyncGenerator<StoredDocument> {
@@ -54,7 +75,7 @@ export class ElasticsearchReading implements Reading {
     try {
       for (let after: unknown; ; ) {
         const hits = await this.#page(point, after)
-        for (const hit of hits) yield stored(hit)
+        for (const hit of hits) yield this.#stored(hit)
         if (hits.length < pageDocuments) return
         after = hits.at(-1)!.sort
       }
@@ -65,14 +86,34 @@ export class ElasticsearchReading implements Reading {
 
   /** A get sees what no refresh has shown to searches yet. */
   async some(ids: readonly string[]): Promise<readonly StoredDocument[]> {
+    if (!this.#isPlaced) return this.#search(ids)
     const documents: StoredDocument[] = []
     for (let at = 0; at < ids.length; at += pageDocuments) {
       const body = { ids: ids.slice(at, at + pageDocuments) }
       const path = `/${this.#index}/_mget`
       const { docs } = (await this.#ask({ method: 'POST', path, body })) as { docs: Got[] }
-      for (const doc of docs) if (doc.found) documents.push(stored(doc))
+      for (const doc of docs) if (doc.found) documents.push(this.#stored(doc))
     }
     return documents
+  }
+
+  /** Whatever index or shard they are in. */
+  async #search(ids: readonly string[]): Promise<readonly StoredDocument[]> {
+    await this.#refresh()
+    const documents: StoredDocument[] = []
+    for (let at = 0; at < ids.length; at += pageDocuments) {
+      const values = ids.slice(at, at + pageDocuments)
+      const body = { size: values.length, version: true, query: { ids: { values } } }
+      const path = `/${this.#index}/_search`
+      const answer = await this.#ask({ method: 'POST', path, body })
+      for (const hit of (answer as Hits).hits.hits) documents.push(this.#stored(hit))
+    }
+    return documents
+  }
+
+  #stored({ _id, _version, _source }: Hit): StoredDocument {
+    const doc = isDeleted(this.#deletes, _source) ? null : JSON.stringify(_source)
+    return { id: _id, version: BigInt(digitsOf(_version)), doc }
   }
 
   async close(): Promise<void> {
@@ -89,7 +130,7 @@ export class ElasticsearchReading implements Reading {
       ...(after === undefined ? {} : { search_after: after }),
     }
     const answer = await this.#ask({ method: 'POST', path: '/_search', body })
-    return (answer as { hits: { hits: Hit[] } }).hits.hits
+    return (answer as Hits).hits.hits
   }
 
   /**
@@ -101,7 +142,7 @@ export class ElasticsearchReading implements Reading {
     const path = `/${this.#index}/_pit?${query}`
     const answer = await this.#client.send({ method: 'POST', path })
     if (answer.status === 200) {
-      const { id } = parse(answer.body) as { id: string }
+      const { id } = parseExact(answer.body) as { id: string }
       return { id, sort: '_shard_doc', close: { path: '/_pit', body: { id } } }
     }
     if (answer.status === 404 || answer.status === 503) throw faultOf(answer, 'The point in time')
@@ -123,7 +164,7 @@ export class ElasticsearchReading implements Reading {
   async #ask(request: Request, accept: readonly number[] = []): Promise<unknown> {
     const answer = await this.#client.send(request)
     const isFine = answer.status < 300 || accept.includes(answer.status)
-    if (isFine) return parse(answer.body)
+    if (isFine) return parseExact(answer.body)
     throw faultOf(answer, `${request.method} ${request.path}`)
   }
 }
@@ -141,22 +182,12 @@ interface Hit {
   readonly sort?: unknown
 }
 
+interface Hits {
+  readonly hits: { readonly hits: readonly Hit[] }
+}
+
+interface Counted {
+  readonly count: unknown
+}
+
 type Got = Hit & { readonly found?: boolean }
-
-function stored({ _id, _version, _source }: Hit): StoredDocument {
-  return { id: _id, version: BigInt(digits(_version)), doc: JSON.stringify(_source) }
-}
-
-// Of ECMAScript's "JSON.parse source text access", which the types do not know yet.
-const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): { rawJSON: string } }
-
-/** Every number digit by digit: a double has too few for a version, and for an int8. */
-function parse(body: Buffer): unknown {
-  return JSON.parse(body.toString(), (_, value: unknown, context?: { readonly source: string }) =>
-    typeof value === 'number' ? rawJson(context!.source) : value,
-  )
-}
-
-function digits(number: unknown): string {
-  return (number as { readonly rawJSON: string }).rawJSON
-}

@@ -11,8 +11,12 @@ import { type Fields, isMadeUp } from './mapping.ts'
 import type { ElasticsearchOptions } from './options.ts'
 
 export interface TargetIndexOptions
-  extends Pick<ElasticsearchOptions, 'mapping' | 'dynamic' | 'settings' | 'gcDeletes'> {
+  extends Pick<ElasticsearchOptions, 'dynamic' | 'settings' | 'gcDeletes'> {
   readonly index: string
+  /** Fields that are mapped from the start. */
+  readonly mapping: Fields
+  /** The alias for readers, as the server describes it. */
+  readonly alias: Readonly<Record<string, object>>
   /** Written into the index, to know it as our own. */
   readonly mark: { readonly pipeline: string; readonly sink: string }
 }
@@ -44,8 +48,9 @@ export class TargetIndex {
     }
     if (found === undefined) return this.#create()
     this.#keep(found)
-    const { mapping } = this.#options
-    if (this.#made && mapping !== undefined) await this.addFields(mapping as Fields)
+    const { mapping, alias } = this.#options
+    if (this.#made && Object.keys(mapping).length > 0) await this.#map({ properties: mapping })
+    if (this.#made) await this.#keepAlias(alias, found)
     return this.#started(await this.identity())
   }
 
@@ -54,7 +59,15 @@ export class TargetIndex {
     const found = await this.#find()
     if (found === undefined) return this.#create()
     await this.#delete(found)
-    return found.mark === undefined ? this.#create(found) : this.#create()
+    return this.#create(found)
+  }
+
+  has(index: string): boolean {
+    return index === this.#options.index
+  }
+
+  isSame(known: string, now: string): boolean {
+    return known === now
   }
 
   /** `undefined` if there is no index. */
@@ -74,11 +87,45 @@ export class TargetIndex {
     return JSON.stringify({ uuid: stats.uuid, history, made: this.#made })
   }
 
-  /** Adds fields to the mapping of an index that we have made; any other is its owner's. */
+  /**
+   * Adds the fields of columns to the mapping of an index that we have made; any other is its
+   * owner's. What comes without a column from then on is refused, unless an option says otherwise.
+   */
   async addFields(properties: Fields): Promise<void> {
-    if (!this.#made) return
-    const path = `${this.#path}/_mapping`
-    await this.#client.call({ method: 'PUT', path, body: { properties } })
+    const { dynamic } = this.#options
+    if (this.#made)
+      await this.#map({ ...(dynamic === undefined && { dynamic: 'strict' }), properties })
+  }
+
+  /**
+   * What is in an index of ours, as JSON: the newest sequence number of each shard. `undefined` if
+   * there is nothing, or if others write to the index, too.
+   */
+  async placesToSweep(isAlone: () => Promise<boolean>): Promise<string | undefined> {
+    if (!this.#made) return undefined
+    const filter = 'indices.*.shards.*.routing.primary,indices.*.shards.*.seq_no.max_seq_no'
+    const path = `${this.#path}/_stats/docs?level=shards&filter_path=${filter}`
+    const { body } = await this.#client.call<SequenceStats>({ method: 'GET', path })
+    const remains: number[] = []
+    for (const [shard, copies] of Object.entries(Object.values(body.indices)[0]!.shards)) {
+      const primary = copies.find(({ routing }) => routing.primary)
+      remains[Number(shard)] = primary?.seq_no.max_seq_no ?? -1
+    }
+    const isEmpty = remains.every((newest) => newest < 0)
+    if (isEmpty || !(await isAlone())) return undefined
+    return JSON.stringify(remains satisfies Remains)
+  }
+
+  async #map(body: object): Promise<void> {
+    await this.#client.call({ method: 'PUT', path: `${this.#path}/_mapping`, body })
+  }
+
+  async #keepAlias(alias: TargetIndexOptions['alias'], { name, aliases }: Found): Promise<void> {
+    for (const [each, body] of Object.entries(alias)) {
+      if (aliases[each] !== undefined) continue
+      const path = `/${encodeURIComponent(name)}/_alias/${encodeURIComponent(each)}`
+      await this.#client.call({ method: 'PUT', path, body })
+    }
   }
 
   async #find(): Promise<Found | undefined> {
@@ -110,7 +157,12 @@ export class TargetIndex {
   async #create(copy?: Found): Promise<string> {
     const { index } = this.#options
     const path = `/${encodeURIComponent(copy?.name ?? index)}`
-    const body = copy === undefined ? this.#definition() : copyOf(copy)
+    const body =
+      copy === undefined
+        ? this.#definition({})
+        : copy.mark === undefined
+          ? copyOf(copy)
+          : this.#definition(copy.aliases)
     // 400: somebody was faster; or the definition is wrong, and then there is nothing to find.
     const { status, body: answer } = await this.#client.call<CreateAnswer>(
       { method: 'PUT', path, body },
@@ -122,11 +174,12 @@ export class TargetIndex {
     return this.#started(await this.identity())
   }
 
-  #definition(): object {
-    const { mark, mapping, dynamic, settings, gcDeletes } = this.#options
+  #definition(aliases: Readonly<Record<string, object>>): object {
+    const { mark, mapping, dynamic = true, settings, gcDeletes, alias } = this.#options
     return {
+      aliases: { ...aliases, ...alias },
       settings: { 'index.gc_deletes': gcDeletes, ...settings },
-      mappings: { _meta: { millrace: mark }, dynamic, properties: mapping ?? {} },
+      mappings: { _meta: { millrace: mark }, dynamic, properties: mapping },
     }
   }
 
@@ -169,6 +222,28 @@ interface IndexStats {
 interface ShardStats {
   readonly routing: { readonly primary: boolean }
   readonly commit: { readonly user_data: { readonly history_uuid: string } }
+}
+
+/** By shard: the newest sequence number of what shall be rewritten or removed. */
+export type Remains = readonly number[]
+
+interface SequenceStats {
+  readonly indices: Readonly<
+    Record<
+      string,
+      {
+        readonly shards: Readonly<
+          Record<
+            string,
+            readonly {
+              readonly routing: { readonly primary: boolean }
+              readonly seq_no: { readonly max_seq_no: number }
+            }[]
+          >
+        >
+      }
+    >
+  >
 }
 
 type Described = Readonly<Record<string, Description>>

@@ -7,19 +7,27 @@ import type { TlsOptions } from './options.ts'
 /** What node:tls needs to trust `host`, and nobody else. */
 export async function tlsOptions(options: TlsOptions, url: URL): Promise<ConnectionOptions> {
   const { ca, caFingerprint, insecure } = options
-  if (insecure) return { rejectUnauthorized: false }
+  const shown = ownCertificate(options)
+  if (insecure) return { ...shown, rejectUnauthorized: false }
   if (caFingerprint !== undefined) {
     // With the certificate of that fingerprint as the only authority, OpenSSL checks the rest.
-    return { ca: await authority(url, caFingerprint), allowPartialTrustChain: true }
+    return { ...shown, ca: await authority(url, caFingerprint), allowPartialTrustChain: true }
   }
-  return ca === undefined ? {} : { ca: readAuthority(ca) }
+  return ca === undefined ? shown : { ...shown, ca: read('ca', ca) }
 }
 
-function readAuthority(file: string): Buffer {
+/** What this client shows of itself, where the server asks for it. */
+function ownCertificate({ cert, key, passphrase }: TlsOptions): ConnectionOptions {
+  if (cert === undefined || key === undefined) return {}
+  return { cert: read('cert', cert), key: read('key', key), ...(passphrase && { passphrase }) }
+}
+
+function read(option: string, file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (cause) {
-    throw new MillraceError('CONFIG_INVALID', `The file tls.ca cannot be read: ${file}.`, { cause })
+    const what = `The file tls.${option} cannot be read: ${file}.`
+    throw new MillraceError('CONFIG_INVALID', what, { cause })
   }
 }
 

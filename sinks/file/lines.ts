@@ -6,7 +6,7 @@
  *   envelope: {"topic":…,"key":…,"version":…,"timestamp":…,"change":…}
  */
 import { ByteWriter } from '../../src/core/byte-writer.ts'
-import { readEnvelope } from '../../src/core/envelope.ts'
+import { readChange } from '../../src/core/envelope.ts'
 import type { LogRecord } from '../../src/core/record.ts'
 import type { Outcome } from '../../src/core/sink.ts'
 import type { FileOptions } from './options.ts'
@@ -39,16 +39,14 @@ interface Fields {
   readonly body: Uint8Array | null
 }
 
-function documentFields({ value }: LogRecord): Fields {
-  const { op, after } = value === null ? tombstone : readEnvelope(value)
+function documentFields(record: LogRecord): Fields {
+  const { op, after } = readChange(record)
   return { op, name: 'after', body: after }
 }
 
 function changeFields({ value }: LogRecord): Fields {
   return { op: undefined, name: 'change', body: value }
 }
-
-const tombstone = { op: 'd', after: null }
 
 function writeLine(writer: ByteWriter, record: LogRecord, { op, name, body }: Fields): void {
   const { topic, key, version, timestamp } = record

@@ -3,20 +3,22 @@ import { MillraceError } from '../../src/core/errors.ts'
 import type { Finding } from '../../src/core/plugin.ts'
 import { maskUrl } from '../../src/core/secret.ts'
 import { RedisClient } from './client.ts'
-import { keyTemplate, stampKey } from './keys.ts'
+import { literalHead, stampKey } from './keys.ts'
 import type { RedisOptions } from './options.ts'
 import { probeScript } from './scripts.ts'
 import { readInfo, type ServerInfo } from './server-info.ts'
+import { Servers } from './servers.ts'
 
 /** Whether the server answers, is one that we can write to, keeps what it is given, and lets us. */
 export async function* check(options: RedisOptions): AsyncGenerator<Finding> {
   const client = new RedisClient(options, 'millrace/check')
   try {
     await client.connect()
-    const info = readInfo(String(await client.command('INFO')))
+    const info = readInfo(String(await client.command('INFO', [])))
     yield { level: 'ok', what: `${info.product} ${info.version} at ${maskUrl(options.url)}` }
     yield* judge(info)
-    await probe(client, options)
+    await probe(options)
+    if (options.as === 'json') yield { level: 'ok', what: 'the server has the JSON module' }
     yield { level: 'ok', what: 'the user may run scripts on the keys of this sink' }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
@@ -33,10 +35,7 @@ export function* judge(info: ServerInfo): Generator<Finding> {
     const hint = 'Use Redis 7 or later, or Valkey.'
     yield { level: 'warning', what: `Redis ${version} is older than what is tested`, hint }
   }
-  if (isCluster) {
-    yield { level: 'error', what: 'the server is part of a cluster', hint: 'Name a single server.' }
-  }
-  if (isReplica) {
+  if (isReplica && !isCluster) {
     yield { level: 'error', what: 'the server is a replica', hint: 'Name the primary.' }
   }
   if (evictionPolicy?.startsWith('allkeys') || evictionPolicy?.startsWith('volatile')) {
@@ -47,9 +46,16 @@ export function* judge(info: ServerInfo): Generator<Finding> {
 }
 
 /** Runs what the sink runs, on keys that do not exist. */
-async function probe(client: RedisClient, { key }: RedisOptions): Promise<void> {
-  const prefix = key === undefined ? 'millrace.check:' : keyTemplate(key).prefix
-  const absent = `${prefix}${randomUUID()}`
-  await client.run(probeScript, [absent, stampKey(absent)], [])
-  await client.command('SCAN', '0', 'MATCH', absent, 'COUNT', '1')
+async function probe(options: RedisOptions): Promise<void> {
+  const servers = new Servers(options, 'millrace/check')
+  try {
+    await servers.connect()
+    const prefix = options.key === undefined ? 'millrace.check:' : literalHead(options.key)
+    const absent = `${prefix}${randomUUID()}`
+    await servers.run(probeScript, [absent, stampKey(absent)], [])
+    await servers.scan(absent).next()
+    if (options.as === 'json') await servers.command('JSON.GET', absent)
+  } finally {
+    await servers.close()
+  }
 }

@@ -20,20 +20,30 @@ export class RedisClient {
   readonly #options: RedisOptions
   readonly #name: string
   readonly #server: string
+  readonly #address: string
   readonly #writer = new ByteWriter()
   #redis: Redis | undefined
 
-  /** `name` is shown by CLIENT LIST. */
-  constructor(options: RedisOptions, name: string) {
+  /**
+   * `name` is shown by CLIENT LIST; `address` is that of another server than the URL's, which has
+   * the same users.
+   */
+  constructor(options: RedisOptions, name: string, address = '') {
     this.#options = options
     this.#name = name.replaceAll(/[^!-~]/g, '_')
-    this.#server = maskUrl(options.url)
+    this.#server = address === '' ? maskUrl(options.url) : address
+    this.#address = address
+  }
+
+  /** The host that the URL names. */
+  get host(): string {
+    return new URL(this.#options.url).hostname
   }
 
   /** Opens a connection, in place of the one before. */
   async connect(): Promise<void> {
     await this.close()
-    const redis = new Redis(this.#options.url, this.#settings())
+    const redis = new Redis(this.#url(), this.#settings())
     let fault: Error | undefined
     redis.on('error', (error: Error) => {
       fault = error // `connect` only says that the connection was closed.
@@ -47,19 +57,23 @@ export class RedisClient {
     throw faultOf(error, this.#server)
   }
 
-  /** The answer to a command. */
-  async command(name: string, ...args: readonly Word[]): Promise<unknown> {
+  /** The answer to a command. `asking`: to be taken although the slot is still moving there. */
+  async command(name: string, args: readonly Word[] = [], asking = false): Promise<unknown> {
     try {
-      return await this.#send([name, ...args])
+      return await this.#send([name, ...args], asking)
     } catch (error) {
       throw this.#classify(error)
     }
   }
 
   /** Runs a script by its digest, and sends its text once the server does not know it. */
-  async run(script: Script, keys: readonly string[], args: readonly Word[]): Promise<unknown> {
+  async run(
+    script: Script,
+    [keys, args]: readonly [keys: readonly string[], args: readonly Word[]],
+    asking = false,
+  ): Promise<unknown> {
     const call = (name: string, id: string) =>
-      this.#send([name, id, String(keys.length), ...keys, ...args])
+      this.#send([name, id, String(keys.length), ...keys, ...args], asking)
     try {
       return await call('EVALSHA', script.sha)
     } catch (error) {
@@ -81,9 +95,10 @@ export class RedisClient {
     await ended
   }
 
-  async #send(words: readonly [name: string, ...Word[]]): Promise<unknown> {
+  async #send(words: readonly [name: string, ...Word[]], asking: boolean): Promise<unknown> {
     const redis = this.#redis
     if (redis?.status === 'ready') {
+      if (asking) redis.asking().catch(() => {}) // The command itself tells of the same fault.
       return redis.sendCommand(new EncodedCommand(encodeWords(this.#writer, words), words[0]))
     }
     throw new MillraceError('CONNECTION_LOST', `Redis at ${this.#server}: the connection is lost.`)
@@ -97,11 +112,39 @@ export class RedisClient {
     return fault
   }
 
+  /** The nodes of a cluster have its users, and one database. */
+  #url(): string {
+    if (this.#address === '') return this.#options.url
+    const url = new URL(this.#options.url)
+    const at = this.#address.lastIndexOf(':')
+    url.hostname = this.#address.slice(0, at)
+    url.port = this.#address.slice(at + 1)
+    url.pathname = ''
+    return url.href
+  }
+
+  /** With sentinels the URL's host is the name by which they know the primary. */
+  #sentinels(): ClientOptions {
+    const { sentinels, sentinelPassword, url } = this.#options
+    if (sentinels === undefined) return {}
+    return {
+      sentinels: sentinels.map((address) => {
+        const at = address.lastIndexOf(':')
+        return { host: address.slice(0, at), port: Number(address.slice(at + 1)) }
+      }),
+      name: decodeURIComponent(new URL(url).hostname),
+      role: 'master',
+      sentinelRetryStrategy: null as never,
+      ...(sentinelPassword !== undefined && { sentinelPassword }),
+    }
+  }
+
   #settings(): ClientOptions {
     const { timeoutMs } = this.#options
     const tls = this.#tls()
     return {
       ...manners,
+      ...this.#sentinels(),
       commandTimeout: timeoutMs,
       connectTimeout: Math.min(timeoutMs, 10_000),
       connectionName: this.#name,

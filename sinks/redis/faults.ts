@@ -18,6 +18,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   TRYAGAIN: 'TARGET_BUSY',
   MOVED: 'TARGET_MISCONFIGURED',
   ASK: 'TARGET_MISCONFIGURED',
+  FAILOVER: 'CONNECTION_LOST',
   CROSSSLOT: 'TARGET_MISCONFIGURED',
   WRONGTYPE: 'TARGET_MISCONFIGURED',
 }
@@ -27,7 +28,10 @@ const sentences: readonly (readonly [RegExp, ErrorCode])[] = [
   [/user executing the script can't|ACL failure in script/, 'ACCESS_DENIED'],
   [/invalid password|^ERR AUTH /, 'ACCESS_DENIED'],
   [/max number of clients/, 'TARGET_BUSY'],
-  [/unknown command|DB index is out of range|SELECT is not allowed/, 'TARGET_MISCONFIGURED'],
+  [
+    /[Uu]nknown (Redis )?command|DB index is out of range|SELECT is not allowed/,
+    'TARGET_MISCONFIGURED',
+  ],
 ]
 
 /** The user's error behind one of the client's; what is a bug of ours comes back as it is. */
@@ -39,6 +43,22 @@ export function faultOf(error: unknown, server: string): unknown {
   return new MillraceError(code, `Redis at ${server}: ${what.replace(/\.?$/, '.')}`, {
     cause: error,
   })
+}
+
+/** Where a cluster sends a call, or that it is to be sent again. */
+export interface Redirect {
+  readonly kind: 'moved' | 'ask' | 'again'
+  readonly address: string
+}
+
+/** Reads a redirection out of the error that `faultOf` has made of it. */
+export function redirectOf(error: unknown): Redirect | undefined {
+  const cause = error instanceof MillraceError ? error.cause : undefined
+  const text = cause instanceof Error ? cause.message : ''
+  const [word, , address = ''] = text.split(' ')
+  if (word === 'MOVED') return { kind: 'moved', address }
+  if (word === 'ASK') return { kind: 'ask', address }
+  return word === 'TRYAGAIN' || word === 'CLUSTERDOWN' ? { kind: 'again', address } : undefined
 }
 
 export function isNoScript(error: unknown): boolean {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type CheckpointPlace, checkpointKey } from '../../src/core/checkpoint.ts'
+import { companionKey, keyOfCompanion, stampHead } from '../../src/core/companion-key.ts'
 import { type IdOf, idTemplate, keyId } from '../../src/core/document-id.ts'
+import { ownerLength } from './stamp.ts'
 
 /** How a record's key becomes a Redis key. */
 export interface KeyTemplate {
@@ -16,17 +18,31 @@ export interface KeyTemplate {
  * the text before the first column is what keeps a sink to its own keys.
  */
 export function keyTemplate(template: string): KeyTemplate {
-  const head = /^(?:\{\{|\}\}|[^{}])*/.exec(template)![0]
-  const prefix = head.replaceAll('{{', '{').replaceAll('}}', '}')
-  const keyOf: IdOf =
-    template.slice(head.length) === '{}' ? (key) => prefix + keyId(key) : idTemplate(template)
+  const prefix = literalHead(template)
+  const rest = template.slice(headOf(template).length)
+  const keyOf: IdOf = rest === '{}' ? (key) => prefix + keyId(key) : idTemplate(template)
+  assertConfined(template)
+  return { template, prefix, keyOf }
+}
+
+/** Throws SyntaxError unless a template begins with a text that no key of our own begins with. */
+export function assertConfined(template: string): void {
+  const prefix = literalHead(template)
   if (prefix === '') {
     throw new SyntaxError(`the template "${template}" must begin with a text, such as "order:"`)
   }
   if (prefix.startsWith(reserved) || reserved.startsWith(prefix)) {
     throw new SyntaxError(`the template "${template}" would reach keys of millrace's own`)
   }
-  return { template, prefix, keyOf }
+}
+
+/** What a template's texts begin with, whatever fills it. */
+export function literalHead(template: string): string {
+  return headOf(template).replaceAll('{{', '{').replaceAll('}}', '}')
+}
+
+function headOf(template: string): string {
+  return /^(?:\{\{|\}\}|[^{}])*/.exec(template)![0]
 }
 
 /** The template of a sink that names none: `orders:{}` for the topic `orders`. */
@@ -35,31 +51,48 @@ export function defaultTemplate(topic: string): string {
 }
 
 const reserved = 'millrace:'
-const stampHead = 'millrace:v'
 
-/** Where the stamp of a document lies: in the same cluster slot. */
+/** Where the stamp of a key lies: in the same cluster slot. */
 export function stampKey(key: string): string {
-  return hasHashTag(key) ? `${stampHead}:${key}` : `${stampHead}{${key}}`
+  return companionKey(stampHead, key)
 }
 
-/** The document's key, of its stamp's. */
+/** The key, of its stamp's. */
 export function documentKey(stampKey: string): string {
-  return stampKey[stampHead.length] === ':'
-    ? stampKey.slice(stampHead.length + 1)
-    : stampKey.slice(stampHead.length + 1, -1)
+  return keyOfCompanion(stampHead, stampKey)
 }
 
-/** Matches, in SCAN, the stamps of all documents whose key begins with `prefix`. */
+/** Matches, in SCAN, the stamps of all keys that begin with `prefix`. */
 export function stampPattern(prefix: string): string {
-  return `${stampHead}[:{]${prefix.replaceAll(/[*?[\]\\^]/g, '\\$&')}*`
+  return `${stampHead}[:{]${escapePattern(prefix)}*`
 }
+
+const memberHead = 'millrace:m'
 
 /**
- * A cluster places a key by what stands between its first "{" and the next "}", if anything does.
+ * Where the stamp of a set's member lies: `millrace:m8{order:42}member`, with the length of the
+ * set's key, or `millrace:m10:order:{42}member` if the key has a hash tag itself.
  */
-function hasHashTag(key: string): boolean {
-  const open = key.indexOf('{')
-  return open >= 0 && key.indexOf('}', open + 1) > open + 1
+export function memberStampKey(key: string, member: string): string {
+  return companionKey(`${memberHead}${key.length}`, key) + member
+}
+
+/** The set's key and the member, of the member's stamp. */
+export function memberOf(stampKey: string): readonly [key: string, member: string] {
+  const [head, digits] = /^millrace:m(\d+)/.exec(stampKey) as unknown as [string, string]
+  const start = head.length + 1
+  const end = start + Number(digits)
+  const closing = stampKey[head.length] === ':' ? 0 : 1
+  return [stampKey.slice(start, end), stampKey.slice(end + closing)]
+}
+
+/** Matches, in SCAN, the stamps of members of all sets whose key begins with `prefix`. */
+export function memberPattern(prefix: string): string {
+  return `${memberHead}[0-9]*[:{]${escapePattern(prefix)}*`
+}
+
+function escapePattern(text: string): string {
+  return text.replaceAll(/[*?[\]\\^]/g, '\\$&')
 }
 
 /** Where one sink, reading one partition, keeps what is not a document. */
@@ -68,6 +101,8 @@ export interface Place {
   readonly marker: string
   /** Its digest, on every stamp. */
   readonly owner: string
+  /** A marker in the cluster slot that a hash tag leads to. */
+  readonly shardMarker: (tag: string) => string
 }
 
 export function placeOf(context: CheckpointPlace): Place {
@@ -75,6 +110,7 @@ export function placeOf(context: CheckpointPlace): Place {
   return {
     checkpoint: `${reserved}{${place}}:checkpoint`,
     marker: `${reserved}{${place}}:marker`,
-    owner: createHash('sha256').update(place).digest('base64url').slice(0, 6),
+    owner: createHash('sha256').update(place).digest('base64url').slice(0, ownerLength),
+    shardMarker: (tag) => `${reserved}{${tag}}:shard:${place}`,
   }
 }

@@ -1,28 +1,32 @@
 /*
- * Who a database is, beside its server's run id, and what was last written into it. A flush, or
+ * Who a database is, beside its servers' run ids, and what was last written into it. A flush, or
  * another database, has no marker, or not ours.
  */
-import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { MillraceError } from '../../src/core/errors.ts'
-import type { KeyTemplate } from './keys.ts'
 
 const format = z.strictObject({
-  v: z.literal(1),
+  v: z.literal(2),
+  /** Random. */
   id: z.string(),
-  template: z.string(),
-  prefix: z.string(),
+  /** What was written, and where: `Form.layout` and `Form.prefixes`. */
+  layout: z.string(),
+  prefixes: z.array(z.string()),
+  /** How often the sink has begun to fill Redis. */
+  generation: z.int(),
+  /** When it began, in ms since 1970; `null`: it has ended, and what was left over is swept. */
+  filling: z.number().nullable(),
+  /** When the sink first wrote here, in ms since 1970. */
+  since: z.number(),
+  /** Hash tags of the markers on the shards of a cluster. */
+  shards: z.array(z.string()),
 })
 
-export type Marker = z.infer<typeof format>
+export type Marker = Readonly<z.infer<typeof format>>
 
-/** The marker that shall be there: the one found if any, with the template as it is now. */
-export function markerFor(found: Marker | undefined, { template, prefix }: KeyTemplate): Marker {
-  return { v: 1, id: found?.id ?? randomUUID(), template, prefix }
-}
-
-export function encodeMarker({ v, id, template, prefix }: Marker): string {
-  return JSON.stringify({ v, id, template, prefix })
+export function encodeMarker(marker: Marker): string {
+  const { v, id, layout, prefixes, generation, filling, since, shards } = marker
+  return JSON.stringify({ v, id, layout, prefixes, generation, filling, since, shards })
 }
 
 /** Throws TARGET_MISCONFIGURED on anything that `encodeMarker` has not written. */

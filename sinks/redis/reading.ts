@@ -3,7 +3,6 @@ import type { IdOf } from '../../src/core/document-id.ts'
 import type { SinkContext } from '../../src/core/plugin.ts'
 import { guessKey, type Reading, type StoredDocument } from '../../src/core/reading.ts'
 import type { Position } from '../../src/core/source.ts'
-import { RedisClient } from './client.ts'
 import { hashFields } from './hash-fields.ts'
 import {
   defaultTemplate,
@@ -16,6 +15,7 @@ import {
   stampPattern,
 } from './keys.ts'
 import type { RedisOptions } from './options.ts'
+import { Servers } from './servers.ts'
 import { readStamp } from './stamp.ts'
 
 /** Keys asked for at a time; the server does nothing else meanwhile. */
@@ -29,20 +29,20 @@ export class RedisReading implements Reading {
   readonly idOf: IdOf
   readonly expires: boolean
   readonly render?: (body: Uint8Array) => string
-  readonly #client: RedisClient
+  readonly #servers: Servers
   readonly #keys: KeyTemplate
   readonly #place: Place
-  readonly #isHash: boolean
+  readonly #as: RedisOptions['as']
   #connected: Promise<void> | undefined
 
   constructor(options: RedisOptions, context: SinkContext) {
-    this.#client = new RedisClient(options, `millrace/${context.pipeline}/${context.name}/reading`)
+    this.#servers = new Servers(options, `millrace/${context.pipeline}/${context.name}/reading`)
     this.#keys = keyTemplate(options.key ?? defaultTemplate(context.topic))
     this.#place = placeOf(context)
-    this.#isHash = options.as === 'hash'
+    this.#as = options.as
     this.idOf = this.#keys.keyOf
     this.expires = options.ttlMs !== undefined
-    if (this.#isHash) this.render = (body) => objectOf(hashFields(Buffer.from(body)) ?? [])
+    if (options.as === 'hash') this.render = (body) => objectOf(hashFields(Buffer.from(body)) ?? [])
   }
 
   keyOf(id: string): Uint8Array | undefined {
@@ -51,8 +51,8 @@ export class RedisReading implements Reading {
 
   async checkpoint(): Promise<Position | null> {
     const { checkpoint } = this.#place
-    const text = (await this.#ask('GET', checkpoint)) as string | null
-    return text === null ? null : decodeCheckpoint(text, checkpoint).position
+    const [text] = await this.#texts([checkpoint])
+    return text == null ? null : decodeCheckpoint(text, checkpoint).position
   }
 
   async count(): Promise<number> {
@@ -62,14 +62,9 @@ export class RedisReading implements Reading {
   }
 
   async *all(): AsyncGenerator<StoredDocument> {
-    let cursor = '0'
-    do {
-      const pattern = stampPattern(this.#keys.prefix)
-      const found = await this.#ask('SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000')
-      const [next, stamps] = found as [string, string[]]
-      yield* await this.some(stamps.map(documentKey))
-      cursor = next
-    } while (cursor !== '0')
+    await this.#connect()
+    const stamps = this.#servers.scan(stampPattern(this.#keys.prefix))
+    for await (const page of stamps) yield* await this.some(page.map(documentKey))
   }
 
   async some(ids: readonly string[]): Promise<readonly StoredDocument[]> {
@@ -81,16 +76,16 @@ export class RedisReading implements Reading {
   }
 
   async close(): Promise<void> {
-    await this.#client.close()
+    await this.#servers.close()
   }
 
   /** Stamp and document are two keys, so a write may come in between: the stamp is read twice. */
   async #page(ids: readonly string[]): Promise<readonly StoredDocument[]> {
     const marks = ids.map(stampKey)
     for (;;) {
-      const before = (await this.#ask('MGET', ...marks)) as readonly (string | null)[]
+      const before = await this.#texts(marks)
       const docs = await this.#documents(ids)
-      const after = (await this.#ask('MGET', ...marks)) as readonly (string | null)[]
+      const after = await this.#texts(marks)
       if (before.some((stamp, i) => stamp !== after[i])) continue
       return ids.flatMap((id, i) => {
         const stamp = readStamp(before[i] ?? '')
@@ -101,17 +96,25 @@ export class RedisReading implements Reading {
   }
 
   async #documents(ids: readonly string[]): Promise<readonly (string | null)[]> {
-    if (!this.#isHash) return (await this.#ask('MGET', ...ids)) as (string | null)[]
-    const hashes = await Promise.all(ids.map((id) => this.#ask('HGETALL', id)))
-    return hashes.map((fields) => {
-      return (fields as string[]).length === 0 ? null : objectOf(fields as string[])
-    })
+    if (this.#as === 'string') return this.#texts(ids)
+    if (this.#as === 'json') return Promise.all(ids.map((id) => this.#ask('JSON.GET', id)))
+    const hashes = await Promise.all(ids.map((id) => this.#ask<string[]>('HGETALL', id)))
+    return hashes.map((fields) => (fields.length === 0 ? null : objectOf(fields)))
   }
 
-  async #ask(name: string, ...words: readonly string[]): Promise<unknown> {
-    this.#connected ??= this.#client.connect()
-    await this.#connected
-    return this.#client.command(name, ...words)
+  async #texts(keys: readonly string[]): Promise<readonly (string | null)[]> {
+    await this.#connect()
+    return this.#servers.texts(keys)
+  }
+
+  async #ask<T = string | null>(name: string, key: string): Promise<T> {
+    await this.#connect()
+    return (await this.#servers.command(name, key)) as T
+  }
+
+  #connect(): Promise<void> {
+    this.#connected ??= this.#servers.connect()
+    return this.#connected
   }
 }
 

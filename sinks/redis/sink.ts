@@ -1,3 +1,4 @@
+import { randomInt, randomUUID } from 'node:crypto'
 import {
   advance,
   assertHeld,
@@ -8,69 +9,56 @@ import {
   type StoredCheckpoint,
 } from '../../src/core/checkpoint.ts'
 import { MillraceError } from '../../src/core/errors.ts'
-import { type Candidate, type Fold, foldDocuments, settle } from '../../src/core/fold.ts'
 import type { SinkContext } from '../../src/core/plugin.ts'
 import type { LogRecord } from '../../src/core/record.ts'
 import type { Checkpoint, Outcome, Sink } from '../../src/core/sink.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
-import { RedisClient } from './client.ts'
-import { type Call, decodeAnswer, encodeCalls, type Manner } from './commands.ts'
-import {
-  defaultTemplate,
-  documentKey,
-  type KeyTemplate,
-  keyTemplate,
-  type Place,
-  placeOf,
-  stampPattern,
-} from './keys.ts'
-import { decodeMarker, encodeMarker, markerFor } from './marker.ts'
+import { forget } from './forget.ts'
+import type { Form } from './forms/form.ts'
+import { openForm } from './forms/open-form.ts'
+import { type Place, placeOf } from './keys.ts'
+import { decodeMarker, encodeMarker, type Marker } from './marker.ts'
 import type { RedisOptions } from './options.ts'
-import { claimScript, commitScript, forgetScript, writeScripts } from './scripts.ts'
-import { readInfo } from './server-info.ts'
+import { replaceScript } from './scripts.ts'
+import { Servers } from './servers.ts'
 
 /**
- * Keeps documents in one Redis by versioned writes, and its checkpoint beside them.
+ * Writes to Redis by versions, and keeps its checkpoint there.
  *
- * The checkpoint counts while the marker is there and the server still runs: a connection is one
- * server, so the run id is read once, on resume, and a lost connection ends everything until the
- * next. A server that was started again may have lost its last second of writes, or all of them, or
- * be another one; whatever it holds, reading starts from the beginning, and versions let nothing
- * fall back meanwhile. The replication id is no part of this: an ordinary primary changes it when
- * its last replica leaves, and what a former replica holds is a beginning of what we wrote, with
- * the checkpoint that belongs to it.
+ * The checkpoint counts while the markers are there and the servers still run: a connection is one
+ * server, so run ids are read when it is made, and a lost connection ends everything until the next
+ * resume. A server that was started again may have lost its last second of writes, or all of them,
+ * or be another one, as after a failover. Whatever it holds, reading then starts from the
+ * beginning; versions let nothing fall back meanwhile, and once all has been read, what the topic
+ * did not tell of is swept: so nothing that was deleted comes back.
  */
 export class RedisSink implements Sink<LogRecord> {
-  readonly #client: RedisClient
-  readonly #keys: KeyTemplate
+  readonly #servers: Servers
+  readonly #form: Form
   readonly #place: Place
-  readonly #manner: Manner
   readonly #config: string
   readonly #say: (line: string) => void
   #held: Held | undefined
+  /** Whether there was nothing more to read: at the last batch, or for a while since then. */
+  #atEnd = true
+  /** Time of the last commit. */
+  #timestamp = 0
 
   constructor(options: RedisOptions, context: SinkContext) {
-    const { as: kind, ttlMs = 0, deleteTtlMs, batchKeys } = options
-    this.#client = new RedisClient(options, `millrace/${context.pipeline}/${context.name}`)
-    this.#keys = keyTemplate(options.key ?? defaultTemplate(context.topic))
+    const { as, member, score, ttlMs = 0 } = options
+    this.#servers = new Servers(options, `millrace/${context.pipeline}/${context.name}`)
+    this.#form = openForm(options, context.topic)
     this.#place = placeOf(context)
-    this.#manner = { kind, owner: this.#place.owner, ttlMs, deleteTtlMs, batchKeys }
-    this.#config = configDigest({ template: this.#keys.template, kind, ttlMs })
+    this.#config = configDigest({ layout: this.#form.layout, as, member, score, ttlMs })
     this.#say = context.say
   }
 
   async resume(source: string): Promise<Position | undefined> {
     this.#held = undefined
-    await this.#client.connect()
-    const { runId, isCluster } = readInfo(String(await this.#client.command('INFO', 'server')))
-    if (isCluster) {
-      throw new MillraceError(
-        'TARGET_MISCONFIGURED',
-        'This Redis is a cluster; a single one is needed.',
-      )
-    }
+    this.#atEnd = true
+    await this.#servers.connect()
     for (let attempt = 0; attempt < 10; attempt++) {
-      const held = await this.#claim(source, runId)
+      const held = await this.#claim(source)
       if (held === undefined) continue
       this.#held = held
       return held.checkpoint.position ?? undefined
@@ -80,110 +68,128 @@ export class RedisSink implements Sink<LogRecord> {
   }
 
   async clear(source: string): Promise<void> {
-    const { checkpoint } = this.#resumed()
+    const { checkpoint, marker } = this.#resumed()
     // The checkpoint stays until all is gone: cut short, the next start clears again.
-    await this.#forget(this.#keys.prefix)
-    await this.#replace({ ...checkpoint, source, position: null, timestamp: 0 })
+    await forget(this.#servers, { prefixes: this.#form.prefixes, owner: this.#place.owner })
+    const cleared = { ...checkpoint, source, position: null, timestamp: 0 }
+    await this.#replace(cleared, { ...marker, since: Date.now() })
   }
 
-  async write({ records }: Batch<LogRecord>): Promise<readonly Outcome[]> {
-    this.#resumed()
-    const fold = foldDocuments(records, this.#keys.keyOf)
-    let candidates = fold.survivors
-    while (candidates.length > 0) candidates = await this.#writeOnce(fold, candidates)
-    return fold.outcomes
+  async write({ records, atEnd }: Batch<LogRecord>): Promise<readonly Outcome[]> {
+    const { marker } = this.#resumed()
+    this.#atEnd = atEnd ?? false
+    return this.#form.write(records, {
+      writer: { owner: this.#place.owner, generation: marker.generation },
+      since: marker.since,
+      run: (script, keys, args) => this.#servers.run(script, keys, args),
+      slotOf: this.#servers.slotOf,
+    })
   }
 
   async commit(checkpoint: Checkpoint): Promise<void> {
-    await this.#replace(advance(this.#resumed().checkpoint, checkpoint))
+    const { checkpoint: stored, marker } = this.#resumed()
+    await this.#assertShards(marker)
+    await this.#replace(advance(stored, checkpoint), marker)
+    this.#timestamp = checkpoint.timestamp
+    const isRead = this.#atEnd || checkpoint.timestamp >= (marker.filling ?? 0)
+    this.#atEnd = true
+    if (marker.filling !== null && isRead) await this.#sweep()
   }
 
   async close(): Promise<void> {
     this.#held = undefined
-    await this.#client.close()
-  }
-
-  /** Returns what to try in place of what was refused. */
-  async #writeOnce(fold: Fold, candidates: readonly Candidate[]): Promise<Candidate[]> {
-    const { calls, refused } = encodeCalls(candidates, this.#manner)
-    const next: (Candidate | undefined)[] = []
-    for (const [candidate, refusal] of refused) next.push(settle(fold, candidate, refusal))
-    // All are awaited, so that nothing is under way any more when an error is reported.
-    const answers = await Promise.allSettled(calls.map((call) => this.#send(call)))
-    for (const [i, answer] of answers.entries()) {
-      if (answer.status === 'rejected') throw answer.reason
-      const { documents } = calls[i]!
-      for (let j = 0; j < documents.length; j++) {
-        next.push(settle(fold, documents[j]!, answer.value[j]!))
-      }
-    }
-    return next.filter((candidate) => candidate !== undefined)
-  }
-
-  async #send(call: Call<Candidate>): Promise<readonly Outcome[]> {
-    const answer = await this.#client.run(writeScripts[this.#manner.kind], call.keys, call.args)
-    return decodeAnswer(call, answer)
+    await this.#servers.close()
   }
 
   /** Takes the checkpoint over. Undefined: somebody else was faster. */
-  async #claim(source: string, runId: string): Promise<Held | undefined> {
-    const { checkpoint: key, marker: markerKey } = this.#place
-    const found = (await this.#client.command('MGET', key, markerKey)) as (string | null)[]
-    const [storedText, markerText] = [found[0] ?? '', found[1] ?? '']
-    const stored = storedText === '' ? undefined : decodeCheckpoint(storedText, key)
-    const known = markerText === '' ? undefined : decodeMarker(markerText, markerKey)
-    if (known !== undefined && known.template !== this.#keys.template) {
-      this.#say(`the key template changed: documents under "${known.prefix}" are removed`)
-      await this.#forget(known.prefix)
+  async #claim(source: string): Promise<Held | undefined> {
+    const { checkpoint: key, marker: markerKey, owner } = this.#place
+    const [storedText, markerText] = await this.#servers.texts([key, markerKey])
+    const stored = storedText ? decodeCheckpoint(storedText, key) : undefined
+    const known = markerText ? decodeMarker(markerText, markerKey) : undefined
+    if (known !== undefined && known.layout !== this.#form.layout) {
+      this.#say(`other keys from now on: those under ${known.prefixes.join(', ')} are removed`)
+      await forget(this.#servers, { prefixes: known.prefixes, owner })
     }
-    const marker = markerFor(known, this.#keys)
-    const target = `${marker.id}/${runId}`
+    const id = known !== undefined && (await this.#shardsHold(known)) ? known.id : randomUUID()
+    // What forgets all the same is trusted, so that nobody is told twice.
+    const target = this.#form.keeps ? `${id}/${this.#servers.identity}` : id
     const checkpoint = claim(stored, { source, target, config: this.#config })
-    const held = { checkpoint, text: encodeCheckpoint(checkpoint), marker: encodeMarker(marker) }
-    const done = await this.#client.run(
-      claimScript,
+    const marker = this.#markerFor(known, id, checkpoint.position)
+    const next = heldOf(checkpoint, marker)
+    const answer = (await this.#servers.run(
+      replaceScript,
       [key, markerKey],
-      [storedText, markerText, held.text, held.marker],
+      [storedText ?? '', markerText ?? '', next.text, next.markerText],
+    )) as Answer
+    if (answer[0] !== 1) return undefined
+    await Promise.all(
+      marker.shards.map((tag) => this.#servers.command('SET', this.#place.shardMarker(tag), id)),
     )
-    return done === 1 ? held : undefined
+    return next
+  }
+
+  /** Without a position everything is told again: a new generation begins. */
+  #markerFor(known: Marker | undefined, id: string, position: Position | null): Marker {
+    const { layout, prefixes } = this.#form
+    const same = known !== undefined && known.id === id
+    const isFilling = position === null
+    return {
+      v: 2,
+      id,
+      layout,
+      prefixes: [...prefixes],
+      generation: known === undefined ? randomInt(2 ** 31) : known.generation + (isFilling ? 1 : 0),
+      filling: isFilling ? Date.now() : known!.filling,
+      since: known?.since ?? (this.#timestamp || Date.now()),
+      shards: same && !isFilling ? known.shards : [...this.#servers.tags()],
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { checkpoint, marker } = this.#resumed()
+    if (this.#form.keeps) {
+      const { owner } = this.#place
+      const spare = marker.generation
+      const swept = await forget(this.#servers, { prefixes: this.#form.prefixes, owner, spare })
+      if (swept > 0) this.#say(`swept ${swept} that the topic tells of no more`)
+    }
+    await this.#replace(checkpoint, { ...marker, filling: null })
   }
 
   /** Writes the checkpoint in place of exactly the one that this instance wrote last. */
-  async #replace(checkpoint: StoredCheckpoint): Promise<void> {
+  async #replace(checkpoint: StoredCheckpoint, marker: Marker): Promise<void> {
     const held = this.#resumed()
-    const text = encodeCheckpoint(checkpoint)
-    const { checkpoint: key, marker } = this.#place
-    const answer = await this.#client.run(
-      commitScript,
-      [key, marker],
-      [held.text, held.marker, text],
-    )
-    const [done, foundMarker, foundText] = answer as [number, string?, string?]
-    if (done !== 1) throw this.#lost(held, foundMarker, foundText)
-    this.#held = { ...held, checkpoint, text }
+    const next = heldOf(checkpoint, marker)
+    const { checkpoint: key, marker: markerKey } = this.#place
+    const [done, text, markerText] = (await this.#servers.run(
+      replaceScript,
+      [key, markerKey],
+      [held.text, held.markerText, next.text, next.markerText],
+    )) as Answer
+    if (done !== 1) throw this.#lost(held, text, markerText)
+    this.#held = next
   }
 
   /** Why the checkpoint could not be replaced. */
-  #lost(held: Held, marker: string | undefined, text: string | undefined): MillraceError {
+  #lost(held: Held, text: string | undefined, marker: string | undefined): MillraceError {
     const { checkpoint: key, marker: markerKey } = this.#place
     if (!marker) return new MillraceError('TARGET_CHANGED', `The marker ${markerKey} is gone.`)
     assertHeld(text ? decodeCheckpoint(text, key) : undefined, held.checkpoint, key)
     return new MillraceError('TARGET_CHANGED', `The marker ${markerKey} is another one than ours.`)
   }
 
-  /** Removes our documents below a prefix. SCAN goes in small steps, so that others are served. */
-  async #forget(prefix: string): Promise<void> {
-    let cursor = '0'
-    do {
-      const found = await this.#client.command(
-        'SCAN',
-        ...[cursor, 'MATCH', stampPattern(prefix), 'COUNT', '1000'],
-      )
-      const [next, stamps] = found as [string, string[]]
-      const keys = [...stamps.map(documentKey), ...stamps]
-      if (keys.length > 0) await this.#client.run(forgetScript, keys, [this.#place.owner])
-      cursor = next
-    } while (cursor !== '0')
+  async #assertShards(marker: Marker): Promise<void> {
+    if (await this.#shardsHold(marker)) return
+    const fact = 'A shard of the cluster was flushed, or has joined.'
+    throw new MillraceError('TARGET_CHANGED', fact)
+  }
+
+  /** Whether every shard of a cluster has a marker of ours, and all of them are there. */
+  async #shardsHold({ id, shards }: Marker): Promise<boolean> {
+    if (!this.#servers.cover(shards)) return false
+    const ids = await this.#servers.texts(shards.map(this.#place.shardMarker))
+    return ids.every((found) => found === id)
   }
 
   #resumed(): Held {
@@ -192,9 +198,17 @@ export class RedisSink implements Sink<LogRecord> {
   }
 }
 
+type Answer = readonly [done: number, checkpoint?: string, marker?: string]
+
 /** What this instance wrote last. */
 interface Held {
   readonly checkpoint: StoredCheckpoint
+  readonly marker: Marker
   readonly text: string
-  readonly marker: string
+  readonly markerText: string
+}
+
+function heldOf(checkpoint: StoredCheckpoint, marker: Marker): Held {
+  const [text, markerText] = [encodeCheckpoint(checkpoint), encodeMarker(marker)]
+  return { checkpoint, marker, text, markerText }
 }

@@ -1,12 +1,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
+import { gunzip, gzipSync } from 'node:zlib'
 import { type Test, test } from 'tap'
 import { BulkWriter } from '../../../sinks/elasticsearch/bulk-writer.ts'
 import { ElasticsearchClient } from '../../../sinks/elasticsearch/client.ts'
+import { Shape } from '../../../sinks/elasticsearch/shape.ts'
 import { foldDocuments } from '../../../src/core/fold.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
 import { collect } from '../../support/collect.ts'
 import { put } from '../../support/records.ts'
+
+const unpack = promisify(gunzip)
 
 /** What a server does that has received a request whole. */
 type Reply = (response: ServerResponse, body: string, request: IncomingMessage) => void
@@ -162,6 +167,47 @@ test('every request signs in, in the way that is configured', async (t) => {
   t.same(seen, ['ApiKey aWQ6a2V5', 'Bearer token', basic('u:p'), basic('elastic:p@ss')])
 })
 
+test('requests are packed where that is asked for, and answers unpacked', async (t) => {
+  const seen: [string | undefined, number][] = []
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat(await collect<Buffer>(request))
+    seen.push([request.headers['content-encoding'], body.length])
+    const text = JSON.stringify({ length: (await unpack(body)).length })
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(text))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const client = clientOf(t, url, { gzip: true })
+  const body = Buffer.alloc(100_000, 'a row like any other')
+  const answer = await client.send({ method: 'POST', path: '/_bulk', body })
+  t.same(JSON.parse(String(answer.body)), { length: 100_000 })
+  t.equal(seen[0]![0], 'gzip')
+  t.ok(seen[0]![1] < 1_000)
+})
+
+test('a whole batch keeps no more requests under way than the server takes well', async (t) => {
+  let [underWay, most, isBusy] = [0, 0, false]
+  const server = await faulty(t, [
+    async (response, body) => {
+      most = Math.max(most, ++underWay)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      underWay--
+      bulkAnswer(response, body, () => (isBusy ? 429 : 201))
+    },
+  ])
+  const client = clientOf(t, server.url, { inFlight: 8 })
+  const writer = new BulkWriter(client, 'orders', { ...limits, batchDocuments: 10, inFlight: 8 })
+  await writer.write(writesOf(2_000).writes)
+  t.ok(most > 2, `it grows: ${most}`)
+  isBusy = true
+  await t.rejects(writer.write(writesOf(10).writes), { code: 'TARGET_BUSY' })
+  isBusy = false
+  most = 0
+  await writer.write(writesOf(20).writes)
+  t.equal(most, 1, 'and it falls')
+})
+
 interface Faulty {
   readonly url: string
   readonly bodies: readonly string[]
@@ -219,12 +265,17 @@ function clientOf(t: Test, url: string | string[], options: Options = {}): Elast
 const limits = { batchBytes: 1_000_000, batchDocuments: 1000, inFlight: 1 }
 
 async function writeBy(client: ElasticsearchClient, count: number) {
+  const { fold, writes } = writesOf(count)
+  await new BulkWriter(client, 'orders', limits).write(writes)
+  return fold.outcomes
+}
+
+function writesOf(count: number) {
   const records: LogRecord[] = Array.from({ length: count }, (_, i) =>
     put(String(i + 1), { i }, { ordinal: i }),
   )
   const fold = foldDocuments(records)
-  await new BulkWriter(client, 'orders', limits).write(fold)
-  return fold.outcomes
+  return { fold, writes: new Shape({ deletes: 'remove' }).writes(fold) }
 }
 
 function write(t: Test, url: string, count: number) {

@@ -184,13 +184,24 @@ function mappings(promise: PromiseTest): void {
     t.match(await target.ask('GET', `/${target.index}/_mapping`), '"more":{"type":"boolean"}')
   })
 
+  promise('refuses what is no column once the columns are known', async (t, target) => {
+    const sink = await started(target)
+    const [unknown] = await apply(sink, [{ ...put('1', { id: 1, typo: 2 }), schema: table }])
+    t.equal((unknown as Refusal).code, 'strict_dynamic_mapping_exception')
+    const lenient = await makeTarget(target.url)
+    t.teardown(() => lenient.close())
+    const other = await started(lenient, { dynamic: false })
+    const record = { ...put('1', { id: 1, typo: 2 }), schema: table }
+    t.same(await apply(other, [record]), ['applied'])
+  })
+
   promise('pauses when a column no longer fits its field', async (t, target) => {
     const sink = await started(target)
     await apply(sink, [{ ...put('1', odd), schema: table }])
     const changed = { columns: [column('id', 'string', 'text')] }
     await t.rejects(apply(sink, [{ ...put('2', {}), schema: changed }]), {
       code: 'TARGET_MISCONFIGURED',
-      message: /\[id\].*cannot be changed/,
+      message: /\[id\].*cannot be changed.*millrace reindex/,
     })
   })
 }

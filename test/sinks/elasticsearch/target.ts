@@ -4,6 +4,7 @@ import { checkpointIndex } from '../../../sinks/elasticsearch/checkpoint-documen
 import { elasticsearch } from '../../../sinks/elasticsearch/index.ts'
 import { checkpointKey } from '../../../src/core/checkpoint.ts'
 import type { Finding } from '../../../src/core/plugin.ts'
+import type { Reading } from '../../../src/core/reading.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
 import type { Sink } from '../../../src/core/sink.ts'
 import type { TargetUnderTest } from '../../contract/sink.ts'
@@ -11,11 +12,18 @@ import { collect } from '../../support/collect.ts'
 
 /** An index of its own on a server, with what tests want to see and do behind a sink's back. */
 export interface Target extends TargetUnderTest {
+  readonly url: string
   readonly index: string
-  open(options?: Readonly<Record<string, unknown>>): Sink<LogRecord>
+  open(
+    options?: Readonly<Record<string, unknown>>,
+    place?: { readonly topic: string },
+  ): Sink<LogRecord>
   /** Sends a request of its own, and gives the answer as text. */
   ask(method: string, path: string, body?: object): Promise<string>
   check(): Promise<readonly Finding[]>
+  read(options?: Readonly<Record<string, unknown>>): Reading
+  /** Path of the checkpoint's document. */
+  readonly checkpoint: string
   /** What the sink said. */
   readonly said: readonly string[]
 }
@@ -27,15 +35,19 @@ export async function makeTarget(url: string): Promise<Target> {
     elasticsearch.options.parse({ url, index, settings: quick, ...options })
   const checkpoint = `/${checkpointIndex}/_doc/${encodeURIComponent(checkpointKey(place))}`
   const open: Sink<LogRecord>[] = []
+  const readings: Reading[] = []
   const said: string[] = []
   const ask = (method: string, path: string, body?: object) => askServer(url, method, path, body)
   return {
-    index,
-    said,
-    ask,
-    open(options = {}) {
+    ...{ url, index, said, ask, checkpoint },
+    read(options = {}) {
+      const reading = elasticsearch.read!(parse(options), { ...place, say: () => {} })
+      readings.push(reading)
+      return reading
+    },
+    open(options = {}, more) {
       const say = (line: string) => said.push(line)
-      const sink = elasticsearch.open(parse(options), { ...place, say })
+      const sink = elasticsearch.open(parse(options), { ...place, ...more, say })
       open.push(sink)
       return sink
     },
@@ -49,7 +61,7 @@ export async function makeTarget(url: string): Promise<Target> {
       await ask('DELETE', checkpoint)
     },
     async close() {
-      for (const sink of open) await sink.close()
+      for (const each of [...open, ...readings]) await each.close()
       await ask('DELETE', `/${index}`)
       await ask('DELETE', checkpoint)
     },

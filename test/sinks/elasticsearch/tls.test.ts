@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:https'
+import { createServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { type Test, test } from 'tap'
 import { ElasticsearchClient } from '../../../sinks/elasticsearch/client.ts'
 import type { TlsOptions } from '../../../sinks/elasticsearch/options.ts'
+import { makeAuthority, makeCertificate } from '../../support/certificates.ts'
 
 // Valid for a century, for localhost and 127.0.0.1; the authority's key was thrown away.
 const file = (name: string) => fileURLToPath(new URL(`./certificates/${name}`, import.meta.url))
@@ -43,11 +44,30 @@ test('a fingerprint does not excuse a certificate for another host', async (t) =
   t.same(paths, [])
 })
 
-async function secureServer(t: Test) {
+test('a client shows its certificate where the server asks for one', async (t) => {
+  const signer = makeAuthority('clients')
+  const own = makeCertificate('millrace', signer)
+  const folder = t.testdir({ 'own.pem': own.pem, 'own-key.pem': own.key })
+  const { ask, paths } = await secureServer(t, {
+    ...{ requestCert: true, rejectUnauthorized: true, ca: signer.pem },
+  })
+  const trust = { insecure, ca: file('authority.pem') }
+  const shown = { cert: `${folder}/own.pem`, key: `${folder}/own-key.pem` }
+  await t.rejects(ask(trust), { code: 'CONNECTION_LOST' })
+  t.same(paths, [])
+  t.equal(await ask({ ...trust, ...shown }), 200)
+  t.equal(await ask({ insecure, caFingerprint: fingerprint256, ...shown }), 200)
+  await t.rejects(ask({ ...trust, ...shown, key: `${folder}/none.pem` }), {
+    ...{ code: 'CONFIG_INVALID', message: /tls\.key/ },
+  })
+})
+
+async function secureServer(t: Test, more: ServerOptions = {}) {
   const paths: string[] = []
   const options = {
     key: readFileSync(file('server-key.pem')),
     cert: Buffer.concat([readFileSync(file('server.pem')), authority]),
+    ...more,
   }
   const server = createServer(options, (request, response) => {
     paths.push(request.url!)

@@ -48,13 +48,10 @@ t.test('a server that is not there is an error, without its password', async (t)
   t.notMatch(JSON.stringify(found), /hush/)
 })
 
-t.test('old versions and clusters are found by what INFO says', async (t) => {
+t.test('old versions are found by what INFO says', async (t) => {
   const levels = (text: string) => [...judge(readInfo(text))].map(({ level }) => level)
   t.same(levels('redis_version:6.2.14\r\nredis_mode:standalone\r\n'), ['warning'])
-  t.same(levels('redis_version:7.2.4\r\nredis_mode:cluster\r\n'), ['error'])
-  t.same(levels('redis_version:7.2.4\r\nvalkey_version:9.1.2\r\nserver_mode:cluster\r\n'), [
-    'error',
-  ])
+  t.same(levels('redis_version:7.2.4\r\nvalkey_version:9.1.2\r\nserver_mode:cluster\r\n'), [])
   t.same(levels('redis_version:8.2.3\r\nredis_mode:standalone\r\nrole:master\r\n'), [])
 })
 
@@ -69,7 +66,12 @@ t.test('options are checked, and the address is a secret', async (t) => {
   t.match(faults({ url: 'http://here' }), [/^url: /])
   t.match(faults({ url: 'redis://here?enableOfflineQueue=true' }), [/^url: .*query/])
   t.match(faults({ ttlMs: 0 }), [/^ttlMs: /])
-  t.same(redis.options.parse({ url: 'redis://here' }).deleteTtlMs, 7 * 24 * 3600 * 1000)
+  t.match(faults({ as: 'invalidate' }), [/^keys: must name the keys/])
+  t.match(faults({ as: 'invalidate', keys: ['{id}'] }), [/^keys.0: .*must begin with a text/])
+  t.match(faults({ as: 'invalidate', keys: ['a:{id}'], ttlMs: 5 }), [/^ttlMs: means nothing/])
+  t.match(faults({ as: 'zset', key: 'a:{x}' }), [/^score: /])
+  t.match(faults({ as: 'publish' }), [/^channel: /])
+  t.match(faults({ sentinels: ['here'] }), [/^sentinels.0: .*port/])
   describesAll(t)
 })
 

@@ -1,79 +1,60 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeAnswer, encodeCalls, type Manner, stampOf } from '../../../sinks/redis/commands.ts'
+import { Calls } from '../../../sinks/redis/calls.ts'
+import { lettersOf, outcomeOf } from '../../../sinks/redis/forms/answer.ts'
 import { hashFields } from '../../../sinks/redis/hash-fields.ts'
-import { stampLength } from '../../../sinks/redis/scripts.ts'
-import type { Document } from '../../../src/core/document.ts'
+import { readStamp, stampLength, stampOf } from '../../../sinks/redis/stamp.ts'
 
-const manner: Manner = { kind: 'string', owner: 'abcdef', ttlMs: 0, deleteTtlMs: 9, batchKeys: 2 }
+const writer = { owner: 'abcde', generation: 1297 }
 
-function document(id: string, body: string | null, more: Partial<Document> = {}): Document {
-  const key = Buffer.from('{"id":1}')
-  return {
-    id,
-    key,
-    body: body === null ? null : Buffer.from(body),
-    version: 5n,
-    ordinal: 0,
-    ...more,
+t.test('items are grouped into calls by slot, count and size', async (t) => {
+  const slotOf = (key: string) => (key < 'm' ? 1 : 2)
+  const calls = new Calls<string>({ head: ['9'], batchKeys: 2, slotOf })
+  for (const key of ['a', 'z', 'b', 'c', 'y']) {
+    const call = calls.at(key)
+    call.items.push(key)
+    if (key === 'z') call.bytes += 2 ** 20
   }
-}
-
-t.test('documents are grouped into calls of keys, stamps and contents', async (t) => {
-  const { calls, refused } = encodeCalls(
-    [document('a', '{}'), document('b', null), document('c', '{"x":1}')],
-    { ...manner, ttlMs: 1000 },
-  )
-  t.same(refused, [])
-  t.same(calls[0]?.keys, ['a', 'b', 'millrace:v{a}', 'millrace:v{b}'])
-  t.match(calls[0]?.args, ['1000', '1009', '9', /u/, Buffer.from('{}'), /d/])
-  t.equal(calls[0]?.args.length, 6, 'a delete has no content')
-  t.same(calls[1]?.keys, ['c', 'millrace:v{c}'])
-  t.equal(calls.length, 2)
-})
-
-t.test('large documents make small calls', async (t) => {
-  const body = JSON.stringify('x'.repeat(700_000))
-  const documents = Array.from({ length: 5 }, (_, i) => document(String(i), body))
-  const { calls } = encodeCalls(documents, { ...manner, batchKeys: 100 })
   t.same(
-    calls.map(({ documents }) => documents.length),
-    [2, 2, 1],
+    calls.all.map(({ items }) => items),
+    [['a', 'b'], ['z'], ['c'], ['y']],
   )
+  t.same(calls.all[0]?.args, ['9'])
 })
 
 t.test('stamps have one width, and sort as their versions and ordinals do', async (t) => {
   const place = fc.record({
     version: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     ordinal: fc.nat({ max: 2 ** 31 - 1 }),
+    generation: fc.nat(),
   })
   const head = (stamp: string) => stamp.slice(0, 30)
   fc.assert(
     fc.property(place, place, fc.uint8Array({ maxLength: 40 }), (one, other, key) => {
-      const first = stampOf(document('a', null, { ...one, key }), 'abcdef')
-      const second = stampOf(document('a', '{}', { ...other, key }), 'abcdef')
+      const first = stampOf({ ...one, key }, true, { owner: 'abcde', generation: one.generation })
+      const second = stampOf({ ...other, key }, false, writer)
       const less =
         one.version < other.version ||
         (one.version === other.version && one.ordinal < other.ordinal)
       return first.length === stampLength && head(first) < head(second) === less
     }),
   )
-  t.equal(
-    stampOf(document('a', '{}', { version: 2n ** 53n + 1n, ordinal: 12 }), 'abcdef'),
-    '000090071992547409930000000012u0iywdz9abcdef',
-  )
+  const key = Buffer.from('{"id":1}')
+  const stamp = stampOf({ version: 2n ** 53n + 1n, ordinal: 12, key }, false, writer)
+  t.match(stamp, /^000090071992547409930000000012u[0-9a-z]{6}abcde01$/)
+  t.same(readStamp(stamp), { version: 2n ** 53n + 1n, deleted: false, owner: 'abcde' })
+  t.equal(readStamp('no stamp'), undefined)
 })
 
-t.test('each letter of an answer is a document', async (t) => {
-  const [call] = encodeCalls([document('a', '{}'), document('b', null)], manner).calls
-  t.same(decodeAnswer(call!, '10'), ['applied', 'stale'])
-  t.match(decodeAnswer(call!, 'TS'), [
-    { code: 'WRONGTYPE', reason: /key a / },
-    { code: 'WRONGTYPE', reason: /key millrace:v\{b\} / },
-  ])
-  for (const answer of ['1', '100', 'x1', 1, null]) {
-    t.throws(() => decodeAnswer(call!, answer), { message: /a write script answered/ })
+t.test('each letter of an answer is an item', async (t) => {
+  t.equal(lettersOf('10', 2), '10')
+  for (const answer of ['1', '100', 1, null]) {
+    t.throws(() => lettersOf(answer, 2), { message: /a write script answered/ })
   }
+  t.same([outcomeOf('1', 'a', 's'), outcomeOf('0', 'a', 's')], ['applied', 'stale'])
+  t.match(outcomeOf('T', 'a', 's'), { code: 'WRONGTYPE', reason: /key a / })
+  t.match(outcomeOf('S', 'a', 's'), { code: 'WRONGTYPE', reason: /key s / })
+  t.throws(() => outcomeOf('x', 'a', 's'), { message: /a write script answered/ })
 })
 
 t.test('a hash holds what JSON.parse finds in a row', async (t) => {

@@ -1,9 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { keySlot } from '../../../sinks/redis/key-slot.ts'
 import {
   defaultTemplate,
   documentKey,
   keyTemplate,
+  memberOf,
+  memberStampKey,
   placeOf,
   stampKey,
   stampPattern,
@@ -68,11 +71,11 @@ t.test('no stamp has the key of another one, and each names its document', async
 })
 
 t.test('a stamp lies in the cluster slot of its document', async (t) => {
-  t.equal(clusterSlot('123456789'), 0x31c3)
+  t.equal(keySlot('123456789'), 0x31c3)
   fc.assert(
     fc.property(text, (key) => {
       fc.pre(key !== '' && (!key.includes('}') || /^[^{]*\{[^}]+\}/s.test(key)))
-      return clusterSlot(stampKey(key)) === clusterSlot(key)
+      return keySlot(stampKey(key)) === keySlot(key)
     }),
   )
   t.equal(stampKey('order:1'), 'millrace:v{order:1}')
@@ -88,18 +91,17 @@ t.test('every sink and partition has a place of its own, in one slot', async (t)
   const context = { pipeline: 'shop', name: 'cache', topic: 'orders', partition: 0 }
   const { checkpoint, marker, owner } = placeOf(context)
   t.equal(checkpoint, 'millrace:{shop/cache/orders/0}:checkpoint')
-  t.equal(clusterSlot(checkpoint), clusterSlot(marker))
-  t.equal(owner.length, 6)
+  t.equal(keySlot(checkpoint), keySlot(marker))
+  t.equal(owner.length, 5)
   t.not(placeOf({ ...context, partition: 1 }).owner, owner)
 })
 
-/** As the specification of the cluster has it: CRC16 of the hash tag, else of the whole key. */
-function clusterSlot(key: string): number {
-  const tag = /^[^{]*\{([^}]+)\}/s.exec(key)?.[1]
-  let crc = 0
-  for (const byte of Buffer.from(tag ?? key)) {
-    crc ^= byte << 8
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff
-  }
-  return crc % 16384
-}
+t.test('the stamp of a member names its set and the member', async (t) => {
+  fc.assert(
+    fc.property(text, text, (key, member) => {
+      t.same(memberOf(memberStampKey(key, member)), [key, member])
+    }),
+  )
+  t.equal(memberStampKey('order:1', 'x'), 'millrace:m7{order:1}x')
+  t.equal(memberStampKey('order:{1}', 'x'), 'millrace:m9:order:{1}x')
+})

@@ -1,0 +1,150 @@
+/*
+ * The tables of one sink:
+ *
+ *   <table>           a row for each document: _id, _doc (jsonb), _version, _ordinal, _key,
+ *                     _partition, and a column for each column of the rows, as far as the topic
+ *                     tells them
+ *   <table>__deleted  versions of deleted rows, kept for a week
+ */
+import { configDigest } from '../../src/core/checkpoint.ts'
+import { MillraceError } from '../../src/core/errors.ts'
+import type { Column } from '../../src/core/schema.ts'
+import { type Database, quote } from './database.ts'
+import type { PostgresSinkOptions } from './options.ts'
+
+export interface Shape {
+  readonly table: string
+  /** Digest of the options that shape what is stored. */
+  readonly config: string
+}
+
+export function shapeOf({ table, id }: PostgresSinkOptions, topic: string): Shape {
+  return {
+    table: table ?? topic.slice(topic.lastIndexOf('.') + 1).slice(0, 50),
+    config: configDigest({ layout: 1, id }),
+  }
+}
+
+/**
+ * Makes the tables, or makes them anew if the options have changed. A table of the same name that
+ * this sink has not made is left alone: TARGET_MISCONFIGURED.
+ */
+export async function prepareTables(db: Database, shape: Shape, owner: string): Promise<void> {
+  const { table, config } = shape
+  const registry = db.name('millrace_tables')
+  const [known] = await db.ask(`SELECT owner, config FROM ${registry} WHERE name = $1`, [table])
+  if (known !== undefined && known.owner !== owner) throw taken(db, table, `is ${known.owner}'s`)
+  const names = [table, `${table}__deleted`]
+  if (known?.config === config && (await allExist(db, names))) return
+  if (known === undefined && (await anyExists(db, names))) {
+    throw taken(db, table, 'was not made by millrace')
+  }
+  for (const name of names) await db.ask(`DROP TABLE IF EXISTS ${db.name(name)}`)
+  // What was filled is gone: whoever writes to another partition of it begins anew, too.
+  const checkpoints = db.name('millrace_checkpoint')
+  await db.ask(`DELETE FROM ${checkpoints} WHERE left(key, length($1)) = $1`, [`${owner}/`])
+  await createTables(db, table)
+  await db.ask(
+    `INSERT INTO ${registry} VALUES ($1, $2, $3)
+     ON CONFLICT (name) DO UPDATE SET config = excluded.config`,
+    [table, owner, config],
+  )
+}
+
+async function createTables(db: Database, table: string): Promise<void> {
+  const dead = `${table}__deleted`
+  await db.ask(`
+    CREATE TABLE ${db.name(table)} (
+      _id text PRIMARY KEY, _doc jsonb NOT NULL, _version bigint NOT NULL,
+      _ordinal bigint NOT NULL, _key bigint NOT NULL, _partition int NOT NULL);
+    CREATE TABLE ${db.name(dead)} (
+      _id text PRIMARY KEY, _version bigint NOT NULL, _ordinal bigint NOT NULL,
+      _key bigint NOT NULL, _partition int NOT NULL, _at timestamptz NOT NULL DEFAULT now());
+    CREATE INDEX ON ${db.name(dead)} (_at)`)
+}
+
+async function anyExists(db: Database, names: readonly string[]): Promise<boolean> {
+  return (await existing(db, names)) > 0
+}
+
+async function allExist(db: Database, names: readonly string[]): Promise<boolean> {
+  return (await existing(db, names)) === names.length
+}
+
+async function existing(db: Database, names: readonly string[]): Promise<number> {
+  const query = 'SELECT count(to_regclass(name))::text AS n FROM unnest($1::text[]) AS name'
+  const [row] = await db.ask(query, [names.map((name) => db.name(name))])
+  return Number(row!.n)
+}
+
+function taken(db: Database, table: string, why: string): MillraceError {
+  const fact = `The table ${table} in ${db.place} ${why}.`
+  return new MillraceError('TARGET_MISCONFIGURED', `${fact} Name another with \`table\`.`)
+}
+
+/** The type of a column in the table, and how its value comes out of the document. */
+export interface Typed {
+  readonly name: string
+  readonly type: string
+  readonly value: string
+}
+
+const own = ['_id', '_doc', '_version', '_ordinal', '_key', '_partition']
+
+/** Columns of the server itself; a row's column of such a name is in the document alone. */
+const reserved = [...own, 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']
+
+export function typedColumns(columns: readonly Column[]): readonly Typed[] {
+  return columns
+    .filter(({ name }) => !reserved.includes(name) && Buffer.byteLength(name) < 64)
+    .map((column) => {
+      const type = typeOf(column)
+      const text = `doc ->> ${literal(column.name)}`
+      if (type === 'jsonb') {
+        return { name: column.name, type, value: `nullif(doc -> ${literal(column.name)}, 'null')` }
+      }
+      const value = type === 'bytea' ? `decode(${text}, 'base64')` : `(${text})::${type}`
+      return { name: column.name, type, value }
+    })
+}
+
+function typeOf({ kind, type }: Column): string {
+  if (kind !== 'number') return types[kind]
+  return numbers[type] ?? 'double precision'
+}
+
+const types = {
+  int8: 'bigint',
+  decimal: 'numeric',
+  boolean: 'boolean',
+  string: 'text',
+  json: 'jsonb',
+  bytes: 'bytea',
+  date: 'date',
+  time: 'text', // With or without a zone.
+  timestamp: 'timestamp',
+  timestamptz: 'timestamptz',
+  array: 'jsonb',
+} as const
+
+const numbers: Readonly<Record<string, string>> = {
+  int2: 'smallint',
+  int4: 'integer',
+  oid: 'bigint',
+  float4: 'real',
+}
+
+/** Adds the columns that a table has not. */
+export async function addColumns(
+  db: Database,
+  table: string,
+  columns: readonly Typed[],
+): Promise<void> {
+  if (columns.length === 0) return
+  const added = columns.map(({ name, type }) => `ADD COLUMN IF NOT EXISTS ${quote(name)} ${type}`)
+  await db.ask(`ALTER TABLE ${db.name(table)} ${added.join(', ')}`)
+}
+
+function literal(text: string): string {
+  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+}

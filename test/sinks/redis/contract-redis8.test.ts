@@ -1,0 +1,3 @@
+import { redisContract } from './contract.ts'
+
+await redisContract('redis8')
