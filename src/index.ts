@@ -10,10 +10,14 @@ export type { Aggregating, KGroupedStream, WindowedBy } from './streams/kgrouped
 export type { KGroupedTable, TableAggregating } from './streams/kgrouped-table.ts'
 export type { JoinWindows, KStream, TableStoring } from './streams/kstream.ts'
 export type { Joining, KTable, Nesting, Stored } from './streams/ktable.ts'
+export type { DueTimer, Processing, Processor, ProcessorStore } from './streams/processor.ts'
+export type { Route, Routes } from './streams/routes.ts'
 export {
   defineTopology,
+  type StreamReading,
   type StreamScope,
   type TopologyDefinition,
+  type TopologyOptions,
 } from './streams/stream-topology.ts'
 export {
   type TestInput,

@@ -4,7 +4,9 @@ import { version } from '../core/version.ts'
 import type { SnapshotOptions } from './commands/snapshot.ts'
 import type { StatusOptions } from './commands/status.ts'
 import type { TapCommandOptions } from './commands/tap.ts'
+import { addConnectorCommands } from './connector-arguments.ts'
 import { CommandFailure, type ExitCode, exitCodes } from './exit.ts'
+import { addLogCommands } from './log-arguments.ts'
 import { addSinkCommands } from './sink-arguments.ts'
 
 /**
@@ -44,7 +46,9 @@ function describeCommands(end: (code: ExitCode) => void): Command {
   addDoctor(program, end)
   addStatus(program, end)
   addTap(program, end)
+  addConnectorCommands(program, end)
   addSinkCommands(program, end)
+  addLogCommands(program, end)
   addSnapshot(program, end)
   program
     .command('version')

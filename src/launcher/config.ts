@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import type { ConnectorPlugin, SinkPlugin } from '../core/plugin.ts'
+import { secret } from '../core/secret.ts'
+import { type KafkaOptions, kafkaOptions, withFiles } from '../log/kafka/options.ts'
 import type { Branch } from '../streams/declared/branch.ts'
 import { crossCheck } from './cross-check.ts'
 import { readDeclared } from './declared.ts'
@@ -11,16 +13,35 @@ import type { Environment } from './interpolate.ts'
 import { Mask } from './mask.ts'
 import { readParts } from './part-options.ts'
 import type { Registry } from './registry.ts'
+import { type TopicRules, topicOptions } from './topic-rules.ts'
 
 /** A whole pipeline as configured: checked, complete with defaults, deeply frozen. */
 export interface Config {
   readonly name: string
-  readonly log: { readonly type: 'embedded'; readonly path: string }
+  readonly log: {
+    readonly type: 'embedded' | 'kafka'
+    /** The data directory. */
+    readonly path: string
+    /** Where the log is on Kafka. */
+    readonly kafka?: KafkaOptions
+    /** Share of the disk (`80%`, by default), or bytes. */
+    readonly cap?: string | number
+  }
   readonly connectors: readonly ConnectorConfig[]
+  /** Where questions are answered, if anywhere. */
+  readonly http?: HttpConfig
   readonly views: readonly ViewConfig[]
   readonly sinks: readonly SinkConfig[]
   /** The topics that the connectors write, unless patterns leave that open. */
   readonly topics: readonly string[] | undefined
+  /** What topics keep, other than by default. */
+  readonly topicRules?: TopicRules
+}
+
+export interface HttpConfig {
+  readonly host: string
+  readonly port: number
+  readonly token?: string | undefined
 }
 
 export interface ConnectorConfig {
@@ -57,7 +78,12 @@ export interface SinkConfig {
 /** What a sink reads: a view's topic, or a topic that a connector writes. */
 export type From =
   | { readonly kind: 'view'; readonly view: string; readonly topic: string }
-  | { readonly kind: 'topic'; readonly topic: string }
+  | {
+      readonly kind: 'topic'
+      readonly topic: string
+      /** Where it is named, if only the modules of views can tell whether anybody writes it. */
+      readonly unchecked?: Place
+    }
 
 export type Loaded =
   | { readonly ok: true; readonly config: Config; readonly mask: Mask }
@@ -82,9 +108,13 @@ export function readLogPath(file: string, environment: Environment): string | re
   const draft = new Draft(text, { file, environment, mask: new Mask() })
   if (!draft.readable) return draft.faults
   const name = draft.parse(frame.shape.name, ['name'])
-  const log = draft.parse(frame.shape.log, ['log'])
+  const log = draft.parse<Top['log']>(frameOf(draft).shape.log, ['log'])
   if (name === undefined || log === undefined) return draft.faults
   return resolve(dirname(resolve(file)), log.path ?? `data/${name}`)
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host)
 }
 
 const partName = /^[a-z0-9_-]+$/
@@ -97,14 +127,50 @@ const frame = z.strictObject({
     .describe('The name of the pipeline: part of every name it makes.'),
   log: z
     .strictObject({
-      type: z.literal('embedded').default('embedded').describe('A directory; no server.'),
+      type: z
+        .enum(['embedded', 'kafka'])
+        .default('embedded')
+        .describe('A directory and no server, or topics on an Apache Kafka cluster.'),
       path: z.string().min(1).optional().describe('The data directory; ./data/<name> by default.'),
+      cap: z
+        .union([z.string().regex(/^\d{1,2}%$/, 'must be a share such as 80%'), z.int().positive()])
+        .default('80%')
+        .describe('What the log may fill: a share of its disk, or bytes.'),
     })
     .prefault({}),
+  http: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').describe('The address to listen on.'),
+      port: z.int().min(0).max(65_535).describe('The port; 0 for any that is free.'),
+      token: secret('Asked of every request, as a bearer token.').optional(),
+    })
+    .refine(({ host, token }) => token !== undefined || isLoopback(host), {
+      error: 'needs a `token` on an address that others can reach',
+    })
+    .optional()
+    .describe('Answers questions over HTTP: status, metrics, stores and views.'),
   connectors: z.record(z.string(), z.unknown()).describe('Where changes come from, by name.'),
   views: z.record(z.string(), z.unknown()).prefault({}).describe('What is made of them, by name.'),
   sinks: z.record(z.string(), z.unknown()).prefault({}).describe('Where changes go, by name.'),
+  topics: z.record(z.string(), topicOptions).prefault({}).describe('What topics keep, by name.'),
 })
+
+const onKafka = frame.extend({ log: kafkaOptions })
+
+type Top = z.infer<typeof frame> | z.infer<typeof onKafka>
+
+/** What stands under `log` has one shape or another, by its type. */
+function frameOf(
+  draft: Draft,
+): z.ZodType<Top> & { readonly shape: typeof frame.shape | typeof onKafka.shape } {
+  return draft.at(['log', 'type']) === 'kafka' ? onKafka : frame
+}
+
+function logOf({ name, log }: Top, directory: string): Config['log'] {
+  const path = resolve(directory, log.path ?? `data/${name}`)
+  if (!('brokers' in log)) return { ...log, path }
+  return { type: 'kafka', path, kafka: withFiles(log, (file) => resolve(directory, file)) }
+}
 
 const view = z.strictObject({
   module: z.string().min(1).describe('The file that exports the view.'),
@@ -116,7 +182,7 @@ const view = z.strictObject({
 })
 
 function compose(draft: Draft, registry: Registry, directory: string): Config | undefined {
-  const top = draft.parse(frame, [])
+  const top = draft.parse(frameOf(draft), [])
   checkNames(draft)
   const connectors = readParts(draft, directory, {
     section: 'connectors',
@@ -127,8 +193,9 @@ function compose(draft: Draft, registry: Registry, directory: string): Config | 
   const name = top?.name ?? String(draft.at(['name']))
   const linked = crossCheck(draft, { name, connectors, views, sinks })
   if (top === undefined) return undefined
-  const log = { ...top.log, path: resolve(directory, top.log.path ?? `data/${name}`) }
-  return { name, log, connectors, views, ...linked }
+  const { http, topics: topicRules } = top
+  const served = http === undefined ? {} : { http }
+  return { name, log: logOf(top, directory), ...served, connectors, views, ...linked, topicRules }
 }
 
 function readView(draft: Draft, name: string, directory: string): ViewConfig | undefined {

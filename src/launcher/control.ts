@@ -8,8 +8,10 @@
  *   {"ask":"sink","sink":"search","do":"pause"}        → a line for each part: what was done
  *   {"ask":"letters","do":"replay","ids":["3f2a…"]}    → a line for each letter: what became of it
  *   {"ask":"mend","part":"search","items":[…]}         → a line for each item: what became of it
+ *   {"ask":"reindex","part":"search","do":"swap"}      → one line: what was done, or how far it is
  *   {"ask":"snapshot","connector":"db","do":"execute","tables":["public.orders"]}
  *                                                      → one line: what the connector says to it
+ *   {"ask":"connector","connector":"db","do":"pause"}   → one line: what was done
  *
  * A question that cannot be answered is answered by {"error":"…"}.
  */
@@ -42,16 +44,32 @@ export const question = z.discriminatedUnion('ask', [
     where: z.string().optional(),
   }),
   z.strictObject({
+    ask: z.literal('connector'),
+    connector: z.string(),
+    do: z.enum(['pause', 'resume', 'restart']),
+  }),
+  z.strictObject({
     ask: z.literal('sink'),
     sink: z.string(),
     do: z.enum(['pause', 'resume', 'refill', 'rewind']),
-    /** Where to rewind to, in ms since 1970; to the beginning if it is missing. */
-    to: z.number().optional(),
+    /** Where to rewind to; to the beginning if it is missing. */
+    to: z
+      .union([
+        z.enum(['beginning', 'end']),
+        z.strictObject({ time: z.number() }),
+        z.strictObject({ sequence: z.int() }),
+      ])
+      .optional(),
   }),
   z.strictObject({
     ask: z.literal('letters'),
     do: z.enum(['replay', 'skip']),
     ids: z.array(z.string()),
+  }),
+  z.strictObject({
+    ask: z.literal('reindex'),
+    part: z.string(),
+    do: z.enum(['start', 'status', 'swap', 'rollback', 'cancel', 'finish']),
   }),
   z.strictObject({ ask: z.literal('mend'), part: z.string(), items: z.array(item) }),
 ])

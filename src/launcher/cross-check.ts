@@ -52,23 +52,44 @@ function checkPrefixes(draft: Draft, { connectors }: Found): void {
 interface Prefixed {
   readonly 'topic.prefix'?: string
   readonly tables?: readonly string[]
+  readonly outbox?: { readonly 'route.topic.replacement': string }
 }
 
 /** The topics that connectors write; undefined if one is faulty, or has patterns for names. */
 function connectorTopics(draft: Draft, { name, connectors }: Found): readonly string[] | undefined {
-  if (connectors.length < draft.names(['connectors']).length) return undefined
   const isOpen = connectors.some(({ options }) => {
-    return (options as Prefixed).tables?.some((table) => table.includes('*'))
+    const { tables, outbox } = options as Prefixed
+    return outbox !== undefined || tables?.some((table) => table.includes('*'))
   })
-  if (isOpen) return undefined
-  return connectors.flatMap(({ plugin, options, name: connector }) => {
+  const owners = new Map<string, string>()
+  for (const { plugin, options, name: connector } of connectors) {
     try {
-      return plugin.open(options, { pipeline: name, name: connector, say: () => {} }).topics
+      const context = { pipeline: name, name: connector, say: () => {} }
+      const { outbox } = options as Prefixed
+      const topics = new Set(plugin.open(options, context).topics)
+      if (outbox !== undefined) topics.add(outbox['route.topic.replacement'])
+      for (const topic of topics) claim(draft, owners, { topic, connector })
     } catch (error) {
       draft.report(['connectors', connector], (error as Error).message, 'name')
-      return []
     }
-  })
+  }
+  return isOpen || connectors.length < draft.names(['connectors']).length
+    ? undefined
+    : [...owners.keys()]
+}
+
+/** A topic has one writer: versions of two would mean nothing to each other. */
+function claim(
+  draft: Draft,
+  owners: Map<string, string>,
+  { topic, connector }: { readonly topic: string; readonly connector: string },
+): void {
+  const owner = owners.get(topic)
+  if (owner !== undefined) {
+    const what = `writes to the topic ${topic}, as ${owner} does: give it a topic of its own`
+    draft.report(['connectors', connector], what, 'name')
+  }
+  owners.set(topic, connector)
 }
 
 function checkModules(draft: Draft, views: readonly ViewConfig[]): void {
@@ -91,6 +112,9 @@ function findTopic(
   const isView = views.some((name) => `${found.name}.${name}` === base)
   if (topics === undefined || topics.includes(base) || isView)
     return [{ kind: 'topic', topic: from }]
+  if (found.views.some((each) => 'module' in each)) {
+    return [{ kind: 'topic', topic: from, unchecked: draft.place(path) }]
+  }
   const hint = didYouMean(from, [...views, ...topics])
   draft.report(path, `there is no view or topic ${JSON.stringify(from)}${hint}`)
   return []

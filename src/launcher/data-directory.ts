@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import { ReadOnlyLog } from '../log/read-only.ts'
 import { readLogPath } from './config.ts'
 import { CommandFailure } from './exit.ts'
 import { showFault } from './fault.ts'
@@ -23,14 +24,25 @@ export function findDataDirectory({ file, data }: Named, environment: Environmen
     throw new CommandFailure(read.map(showFault).join('\n'))
   }
   const found = existsSync('data') ? readdirSync('data').map((name) => resolve('data', name)) : []
-  const logs = found.filter(holdsLog)
+  const logs = found.filter(holdsData)
   if (logs.length === 1) return logs[0]!
   const several = logs.length > 1 ? `there are several: ${logs.join(', ')}; ` : ''
   throw new CommandFailure(`${several}name a configuration file, or a data directory with --data`)
 }
 
+/** An embedded log, or the state of a pipeline whose log is on Kafka. */
+function holdsData(directory: string): boolean {
+  return holdsLog(directory) || existsSync(join(directory, 'state.mdb'))
+}
+
+/** The log in a data directory. Throws a sentence if it is on Kafka. */
+export function openReadOnly(directory: string): ReadOnlyLog {
+  if (holdsLog(directory) || !holdsData(directory)) return new ReadOnlyLog(directory)
+  throw new CommandFailure(`the log of ${directory} is on Kafka: use Kafka's own tools for that`)
+}
+
 function existing(directory: string): string {
-  if (holdsLog(directory)) return directory
+  if (holdsData(directory)) return directory
   const inside = existsSync(directory) ? 'holds no data of a pipeline' : 'does not exist'
   throw new CommandFailure(`${directory} ${inside}: nothing has run there yet`)
 }

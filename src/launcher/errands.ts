@@ -1,3 +1,4 @@
+import { coverage } from '../core/gather.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { RefusalGuard } from '../core/refusal-guard.ts'
 import type { Outcome, Sink } from '../core/sink.ts'
@@ -56,6 +57,7 @@ export class Errands {
   /** The same sink, which settles errands, and lets the guard see all but them. */
   watch(sink: Sink<LogRecord>, guard: RefusalGuard): Sink<LogRecord> {
     return {
+      overlaps: sink.overlaps === true,
       resume: (source) => {
         this.#putBack()
         return sink.resume(source)
@@ -82,10 +84,13 @@ export class Errands {
   ): AsyncGenerator<Batch<LogRecord>> {
     const iterator = batches[Symbol.asyncIterator]()
     let position = from
+    let mayComeBetween = true
+    const isCovered = coverage()
     let next: Promise<IteratorResult<Batch<LogRecord>>> | undefined
     try {
       for (;;) {
-        const errand = position === undefined ? undefined : this.#queue.shift()
+        const isFree = mayComeBetween && position !== undefined
+        const errand = isFree ? this.#queue.shift() : undefined
         if (errand !== undefined) {
           yield this.#take(errand, position!)
           continue
@@ -100,6 +105,7 @@ export class Errands {
         if (result.done) return
         next = undefined
         position = result.value.position
+        mayComeBetween = isCovered(result.value)
         yield result.value
       }
     } finally {
@@ -108,7 +114,7 @@ export class Errands {
   }
 
   #take(errand: Errand, position: Position): Batch<LogRecord> {
-    const batch = { records: errand.records, position, complete: true }
+    const batch = { records: errand.records, position, complete: true, alone: true }
     this.#taken.set(batch, errand)
     return batch
   }

@@ -1,5 +1,14 @@
+import { stopReason } from '../core/source.ts'
+
 /** How a command ends. 130 and 143 are what shells call an end by SIGINT and by SIGTERM. */
-export const exitCodes = { ok: 0, failed: 1, invalid: 2, SIGINT: 130, SIGTERM: 143 } as const
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  invalid: 2,
+  changes: 2,
+  SIGINT: 130,
+  SIGTERM: 143,
+} as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
@@ -28,7 +37,7 @@ export function listenForStop(drainMs: number, onFirst: (signal: StopSignal) => 
     if (stop.signal.aborted) return forced.resolve(exitCodes[signal])
     deadline = setTimeout(() => forced.resolve(exitCodes[signal]), drainMs)
     onFirst(signal)
-    stop.abort('stop') // Unlike an end that a failure brings: connectors tell them apart.
+    stop.abort(stopReason)
   }
   process.on('SIGINT', receive)
   process.on('SIGTERM', receive)

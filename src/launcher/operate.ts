@@ -1,21 +1,24 @@
 import type { EmbeddedLog } from '../log/embedded.ts'
-import { positionOfBeginning, positionSince } from '../log/scan.ts'
 import type { Question } from './control.ts'
 import { CommandFailure } from './exit.ts'
 import { mend } from './mend.ts'
 import { didYouMean } from './nearest.ts'
 import { readPauses, savePauses } from './pauses.ts'
 import type { Parts, SinkPart } from './pipeline.ts'
+import type { Reindexes } from './reindexes.ts'
 import { replayLetters, skipLetters } from './replay.ts'
+import { positionFor, type RewindTo } from './rewind.ts'
 
 export interface Operated {
   readonly parts: Parts
-  readonly log: EmbeddedLog
+  /** Undefined where it is on Kafka, where sinks can be controlled, but not rewound. */
+  readonly log: EmbeddedLog | undefined
   /** The data directory. */
   readonly directory: string
+  readonly reindexes: Reindexes | undefined
 }
 
-export type Operation = Extract<Question, { readonly ask: 'sink' | 'letters' | 'mend' }>
+export type Operation = Extract<Question, { readonly ask: 'sink' | 'letters' | 'mend' | 'reindex' }>
 
 /** What an operator has done to the sinks of a running pipeline: a line for each thing done. */
 export async function* operate(
@@ -25,19 +28,38 @@ export async function* operate(
 ): AsyncGenerator<unknown> {
   const { parts, log } = operated
   if (asked.ask === 'sink') yield* control(operated, asked)
+  else if (asked.ask === 'reindex') yield await reindex(operated, asked)
   else if (asked.ask === 'mend') {
     const part = sinkNamed(parts, asked.part)[0]!
-    yield* mend({ part, log }, asked.items, signal)
-  } else if (asked.do === 'skip') yield* skipLetters(log, asked.ids)
-  else yield* replayLetters({ parts, log }, asked.ids, signal)
+    yield* mend({ part, log: embedded(log) }, asked.items, signal)
+  } else if (asked.do === 'skip') yield* skipLetters(embedded(log), asked.ids)
+  else yield* replayLetters({ parts, log: embedded(log) }, asked.ids, signal)
 }
 
-/** Sinks that were paused before this start are paused from the start. */
-export function keepPaused({ sinks }: Parts, directory: string): void {
-  const pauses = readPauses(directory)
-  for (const { name, gate } of sinks) {
-    const since = pauses.get(name)
-    if (since !== undefined) gate.pause(since)
+function embedded<T>(part: T | undefined): T {
+  if (part !== undefined) return part
+  throw new CommandFailure('that needs the embedded log, and the log of this pipeline is on Kafka')
+}
+
+async function reindex(
+  { parts, log: found, reindexes: running }: Operated,
+  { part: name, do: order }: Extract<Operation, { readonly ask: 'reindex' }>,
+): Promise<unknown> {
+  const [log, reindexes] = [embedded(found), embedded(running)]
+  const part = sinkNamed(parts, name)[0]!
+  if (order === 'status') return reindexes.status(part, await log.describe())
+  return { said: order === 'start' ? reindexes.start(part) : await reindexes.end(part, order) }
+}
+
+/** What was paused before this start is paused from the start. */
+export function keepPaused({ connectors, sinks }: Parts, directory: string): void {
+  const paused = { connectors, sinks }
+  for (const what of ['connectors', 'sinks'] as const) {
+    const pauses = readPauses(directory, what)
+    for (const { name, gate } of paused[what]) {
+      const since = pauses.get(name)
+      if (since !== undefined) gate.pause(since)
+    }
   }
 }
 
@@ -66,14 +88,14 @@ async function controlPart(
   if (asked.do === 'pause') return pause(part, directory)
   if (asked.do === 'resume') return resume(part, directory)
   if (asked.do === 'refill') return refill(part)
-  return rewind(part, log, asked.to)
+  return rewind(part, embedded(log), asked.to)
 }
 
 /** Written down first: what is paused stays paused, whatever happens. */
 function pause({ name, gate }: SinkPart, directory: string): string {
   if (gate.pausedSince !== null) return `is paused already, since ${gate.pausedSince}`
   const since = new Date().toISOString()
-  savePauses(directory, new Map(readPauses(directory)).set(name, since))
+  savePauses(directory, 'sinks', readPauses(directory, 'sinks').set(name, since))
   gate.pause(since)
   return 'paused: it keeps its position, also over a restart'
 }
@@ -85,9 +107,9 @@ function resume({ name, gate, guard, meter }: SinkPart, directory: string): stri
     return 'goes on: what is refused becomes dead letters'
   }
   if (gate.pausedSince === null) return `is not paused by an operator: it is ${meter.state}`
-  const pauses = new Map(readPauses(directory))
+  const pauses = readPauses(directory, 'sinks')
   pauses.delete(name)
-  savePauses(directory, pauses)
+  savePauses(directory, 'sinks', pauses)
   gate.open()
   return 'goes on from where it was'
 }
@@ -103,19 +125,22 @@ async function refill({ gate }: SinkPart): Promise<string> {
 async function rewind(
   { gate, topics }: SinkPart,
   log: EmbeddedLog,
-  to: number | undefined,
+  to: RewindTo = 'beginning',
 ): Promise<string> {
-  const position =
-    to === undefined ? positionOfBeginning(log) : await positionSince(log, topics, to)
-  if (position === undefined) {
-    throw new CommandFailure(`no record of ${topics.join(', ')} is as new as that`)
-  }
+  const position = await positionFor(log, topics, to)
+  const timestamp = typeof to === 'object' && 'time' in to ? to.time : 0
   await gate.order(async ({ sink, source }) => {
     await sink.resume(source.name)
-    await sink.commit({ source: source.name, position, timestamp: to ?? 0 })
+    await sink.commit({ source: source.name, position, timestamp })
   })
-  const where = to === undefined ? 'the beginning' : new Date(to).toISOString()
-  return `goes on from ${where}; what it holds stays, as no older version replaces a newer one${stillPaused(gate)}`
+  if (to === 'end')
+    return `goes on from the end; what it had not read is left out${stillPaused(gate)}`
+  return `goes on from ${placeName(to)}; what it holds stays, as no older version replaces a newer one${stillPaused(gate)}`
+}
+
+function placeName(to: RewindTo): string {
+  if (typeof to === 'string') return `the ${to}`
+  return 'time' in to ? new Date(to.time).toISOString() : `sequence ${to.sequence}`
 }
 
 function stillPaused({ pausedSince }: SinkPart['gate']): string {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Draft } from './draft.ts'
 import { didYouMean } from './nearest.ts'
 import { namesAt, shapeOf } from './shape.ts'
+import { isModule, loadSink } from './sink-module.ts'
 
 interface AnyPlugin {
   readonly type: string
@@ -30,7 +31,7 @@ export function readParts<P extends AnyPlugin>(
 ): readonly PartOptions<P>[] {
   const parts: PartOptions<P>[] = []
   for (const name of draft.names([section])) {
-    const plugin = findPlugin(draft, [section, name], plugins)
+    const plugin = findPlugin(draft, [section, name], { plugins, directory })
     if (plugin === undefined) continue
     const outer = section === 'sinks' ? ['type', 'from'] : ['type']
     const own = namesAt(shapeOf(plugin.options), [])
@@ -53,18 +54,31 @@ const reading = z.looseObject({
 function findPlugin<P extends AnyPlugin>(
   draft: Draft,
   path: readonly [string, string],
-  plugins: readonly P[],
+  { plugins, directory }: { readonly plugins: readonly P[]; readonly directory: string },
 ): P | undefined {
   const type = draft.parse(typed, path)?.type
   if (type === undefined) return undefined
   const found = plugins.find((plugin) => plugin.type === type)
   if (found !== undefined) return found
+  if (isModule(type)) return findModule(draft, path, { type, directory })
   const hint = didYouMean(
     type,
     plugins.map((plugin) => plugin.type),
   )
   const kind = path[0] === 'sinks' ? 'sink' : 'connector'
   draft.report([...path, 'type'], `there is no ${kind} of type ${JSON.stringify(type)}${hint}`)
+  return undefined
+}
+
+/** A sink of the user's own, by its file. */
+function findModule<P>(
+  draft: Draft,
+  path: readonly [string, string],
+  { type, directory }: { readonly type: string; readonly directory: string },
+): P | undefined {
+  const found = path[0] === 'sinks' ? loadSink(type, directory) : 'only sinks may be modules'
+  if (typeof found !== 'string') return found as P
+  draft.report([...path, 'type'], found)
   return undefined
 }
 

@@ -1,7 +1,10 @@
+import { join } from 'node:path'
+import { MillraceError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { Meter } from '../core/meter.ts'
 import { RefusalGuard } from '../core/refusal-guard.ts'
 import { version } from '../core/version.ts'
+import type { StreamTopology } from '../streams/stream-topology.ts'
 import type { Topology } from '../streams/topology.ts'
 import { ViewTask } from '../streams/view-task.ts'
 import type { Config, From, SinkConfig } from './config.ts'
@@ -9,23 +12,28 @@ import { Errands } from './errands.ts'
 import { Gate } from './gate.ts'
 import type { ConnectorPart, Parts, SinkPart, ViewsPart } from './pipeline.ts'
 import { Progress } from './progress.ts'
+import { openStreams } from './streams.ts'
 import { readsTable, tableName } from './views.ts'
 
 export interface PartsOptions {
   readonly log: Log
   readonly topology: Topology
+  /** Those of streams. */
+  readonly streams?: readonly StreamTopology[]
   /** Takes what a part has to say, with the part's name. */
   readonly say: (name: string, line: string) => void
 }
 
 /** Makes the parts of a pipeline. Nothing connects before it runs. */
 export function openParts(config: Config, options: PartsOptions): Parts {
-  const { log, topology } = options
+  const { log, topology, streams = [], say } = options
+  const connectors = config.connectors.map((connector) => openConnector(config, connector, options))
   return {
     pipeline: config.name,
     log,
-    connectors: config.connectors.map((connector) => openConnector(config, connector, options)),
+    connectors,
     views: topology.views.length === 0 ? undefined : openViews(config, options),
+    streams: openStreams(config, streams, { log, connectors, say }),
     sinks: config.sinks.flatMap((sink) =>
       sink.from.map((from) => openSink(config, sink, from, options)),
     ),
@@ -33,16 +41,23 @@ export function openParts(config: Config, options: PartsOptions): Parts {
 }
 
 function openConnector(
-  { name: pipeline }: Config,
+  { name: pipeline, log }: Config,
   { name, plugin, options }: Config['connectors'][number],
   { say }: PartsOptions,
 ): ConnectorPart {
-  const context = { pipeline, name, say: (line: string) => say(name, line) }
-  return { name, connector: plugin.open(options, context), meter: new Meter() }
+  const directory = join(log.path, 'scratch', name)
+  const context = { pipeline, name, directory, say: (line: string) => say(name, line) }
+  return {
+    name,
+    connector: plugin.open(options, context),
+    meter: new Meter(),
+    gate: new Gate('connector'),
+  }
 }
 
 function openViews({ name: pipeline }: Config, { log, topology, say }: PartsOptions): ViewsPart {
-  const ends = async (topics: readonly string[]) => {
+  const ends = (partition: number) => async (topics: readonly string[]) => {
+    if (log.ends !== undefined) return log.ends(topics, partition)
     const info = await log.describe()
     const known = info.topics.filter(({ topic }) => topics.includes(topic))
     return new Map(known.map(({ topic, partitions }) => [topic, partitions[0]?.end ?? 0n]))
@@ -56,8 +71,22 @@ function openViews({ name: pipeline }: Config, { log, topology, say }: PartsOpti
     group: `${pipeline}.views`,
     meter: new Meter(),
     progress: new Progress(),
-    open: (task) => new ViewTask({ topology, task, release: version, ends, onProgress }),
+    open: (task, partition) => {
+      assertWhole(topology, partition)
+      return new ViewTask({
+        ...{ topology, task, release: version, onProgress },
+        ends: ends(partition),
+      })
+    },
   }
+}
+
+/** A table goes by the keys of its topic, one partition after the other; other views do not. */
+function assertWhole({ views }: Topology, partition: number): void {
+  const view = views.find(({ name }) => !name.startsWith('table.'))
+  if (partition === 0 || view === undefined) return
+  const message = `The view ${view.name} reads topics with several partitions; it needs all in one.`
+  throw new MillraceError('TOPIC_LAYOUT', message)
 }
 
 function openSink(
@@ -68,6 +97,8 @@ function openSink(
 ): SinkPart {
   const { plugin, options } = sink
   const name = partName(sink, from)
+  const { topic } = from
+  const context = { pipeline, name: sink.name, topic, say: (line: string) => say(name, line) }
   return {
     name,
     topics: [topicToRead(sink, from, topology)],
@@ -77,11 +108,8 @@ function openSink(
     gate: new Gate(),
     errands: new Errands(),
     guard: new RefusalGuard(),
-    open: (partition) => {
-      const { topic } = from
-      const context = { pipeline, name: sink.name, topic, partition }
-      return plugin.open(options, { ...context, say: (line) => say(name, line) })
-    },
+    open: (partition) => plugin.open(options, { ...context, partition }),
+    reindexing: plugin.reindex && (() => plugin.reindex!(options, { ...context, partition: 0 })),
   }
 }
 

@@ -1,43 +1,36 @@
 /*
- * Which sinks an operator has paused, and since when: `paused.json` in the data directory, so that
- * a restart starts none of them. It may be missing: none was ever paused.
+ * Which connectors and sinks an operator has paused, and since when: `paused.json` in the data
+ * directory, so that a restart starts none of them. It may be missing: none was ever paused.
  *
- *   {"v":1,"sinks":{"search":"2025-01-02T03:04:05.678Z"}}
+ *   {"v":1,"sinks":{"search":"2025-01-02T03:04:05.678Z"},"connectors":{}}
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { CommandFailure } from './exit.ts'
 
-const format = z.strictObject({
-  v: z.literal(1),
-  sinks: z.record(z.string(), z.string()),
-})
+const times = z.record(z.string(), z.string())
+const format = z.strictObject({ v: z.literal(1), sinks: times, connectors: times.default({}) })
 
-export type Pauses = ReadonlyMap<string, string>
+type PauseFile = z.output<typeof format>
+type Paused = 'sinks' | 'connectors'
 
-export function readPauses(directory: string): Pauses {
-  const path = join(directory, 'paused.json')
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
-    throw error
-  }
-  try {
-    return new Map(Object.entries(format.parse(JSON.parse(text)).sinks))
-  } catch {
-    throw new CommandFailure(`${path} is not of this version: remove it, and pause sinks again`)
-  }
+/** Since when each is paused, by name. */
+export function readPauses(directory: string, what: Paused): Map<string, string> {
+  return new Map(Object.entries(readPauseFile(directory)[what]))
 }
 
 /** Durable once it returns. */
-export function savePauses(directory: string, pauses: Pauses): void {
+export function savePauses(
+  directory: string,
+  what: Paused,
+  pauses: ReadonlyMap<string, string>,
+): void {
   const path = join(directory, 'paused.json')
+  const pausedNow = { ...readPauseFile(directory), [what]: Object.fromEntries(pauses) }
   const file = openSync(`${path}.new`, 'w', 0o600)
   try {
-    writeSync(file, `${JSON.stringify({ v: 1, sinks: Object.fromEntries(pauses) })}\n`)
+    writeSync(file, `${JSON.stringify(pausedNow)}\n`)
     fsyncSync(file)
   } finally {
     closeSync(file)
@@ -48,5 +41,23 @@ export function savePauses(directory: string, pauses: Pauses): void {
     fsyncSync(folder)
   } finally {
     closeSync(folder)
+  }
+}
+
+function readPauseFile(directory: string): PauseFile {
+  const path = join(directory, 'paused.json')
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return { v: 1, sinks: {}, connectors: {} }
+    }
+    throw error
+  }
+  try {
+    return format.parse(JSON.parse(text))
+  } catch {
+    throw new CommandFailure(`${path} is not of this version: remove it, and pause again`)
   }
 }

@@ -1,12 +1,15 @@
 import { describeError, kindOf } from '../core/errors.ts'
+import { gatherBatches } from '../core/gather.ts'
 import type { Assignment, Log, Task } from '../core/log.ts'
 import type { Meter } from '../core/meter.ts'
 import type { Connector } from '../core/plugin.ts'
 import { pump } from '../core/pump.ts'
-import type { LogRecord } from '../core/record.ts'
+import type { LogRecord, NewRecord } from '../core/record.ts'
 import type { RefusalGuard } from '../core/refusal-guard.ts'
+import type { Reindexing } from '../core/reindexing.ts'
 import type { Sink } from '../core/sink.ts'
 import { supervise } from '../core/supervise.ts'
+import type { StreamTopology } from '../streams/stream-topology.ts'
 import type { Errands } from './errands.ts'
 import type { Gate } from './gate.ts'
 import { announce, type Progress } from './progress.ts'
@@ -17,6 +20,7 @@ export interface Parts {
   readonly log: Log
   readonly connectors: readonly ConnectorPart[]
   readonly views: ViewsPart | undefined
+  readonly streams?: readonly StreamPart[]
   readonly sinks: readonly SinkPart[]
 }
 
@@ -27,6 +31,8 @@ interface Part {
 
 export interface ConnectorPart extends Part {
   readonly connector: Connector
+  /** Where an operator stops it. */
+  readonly gate: Gate<NewRecord>
 }
 
 /** Reads topics of the log on behalf of a group. */
@@ -38,7 +44,14 @@ interface Reading extends Part {
 
 /** All views: one task, so that a view over a view and a table sees one moment. */
 export interface ViewsPart extends Reading {
-  readonly open: (task: Task) => Sink<LogRecord>
+  readonly open: (task: Task, partition: number) => Sink<LogRecord>
+}
+
+/** A topology of streams. */
+export interface StreamPart extends ViewsPart {
+  readonly topology: StreamTopology
+  /** Runs beside it: lets time go on. */
+  readonly beside: (signal: AbortSignal) => Promise<void>
 }
 
 export interface SinkPart extends Reading {
@@ -48,6 +61,8 @@ export interface SinkPart extends Reading {
   readonly errands: Errands
   readonly guard: RefusalGuard
   readonly open: (partition: number) => Sink<LogRecord>
+  /** Fills a new target beside the one that serves, if this type of sink can. */
+  readonly reindexing?: (() => Reindexing) | undefined
 }
 
 /**
@@ -57,13 +72,14 @@ export interface SinkPart extends Reading {
  * meters say why. Rejects at once if a part fails for a reason that has no name, which is a bug.
  */
 export async function run(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { log, connectors, views, sinks } = parts
+  const { log, connectors, views, streams = [], sinks } = parts
   const broken = new AbortController()
   const either = AbortSignal.any([signal, broken.signal])
   try {
     await Promise.all([
       ...connectors.map((part) => alone(part, connect(parts, part, either))),
-      ...(views === undefined ? [] : [alone(views, view(parts, views, either))]),
+      ...(views === undefined ? [] : [alone(views, view(log, views, either))]),
+      ...streams.map((part) => alone(part, stream(log, part, either))),
       ...sinks.map((part) => alone(part, deliver(log, part, either))),
     ])
   } finally {
@@ -75,20 +91,30 @@ export async function run(parts: Parts, signal: AbortSignal): Promise<void> {
 const idleMs = 10_000
 
 function connect({ log, pipeline }: Parts, part: ConnectorPart, signal: AbortSignal) {
-  const { connector, name, meter } = part
+  const { connector, name, meter, gate } = part
   const source = announce(connector, meter)
   const sink = log.writer(`${pipeline}.${name}`)
   const pipe = { source, sink, deadLetters: nothingRefused, meter }
-  return supervise((signal) => pump(pipe, signal), meter, signal)
+  const work = (signal: AbortSignal) => supervise((signal) => pump(pipe, signal), meter, signal)
+  const meanwhile = connector.watch?.bind(connector)
+  return gate.run({ sink, source, meter, work, meanwhile }, signal)
 }
 
-function view({ log, pipeline }: Parts, part: ViewsPart, signal: AbortSignal) {
+/** Both end together: whichever fails first ends the other. */
+async function stream(log: Log, part: StreamPart, signal: AbortSignal): Promise<void> {
+  const ended = new AbortController()
+  const either = AbortSignal.any([signal, ended.signal])
+  const end = () => ended.abort()
+  await Promise.all([view(log, part, either).finally(end), part.beside(either).finally(end)])
+}
+
+function view(log: Log, part: ViewsPart, signal: AbortSignal) {
   const { group, progress, meter } = part
-  const deadLetters = log.deadLetters(`${pipeline}.views`)
-  return eachAssignment(log, part, signal, async ({ source, task, signal }) => {
+  const deadLetters = log.deadLetters(group)
+  return eachAssignment(log, part, signal, async ({ source, partition, task, signal }) => {
     const pipe = {
       source: progress.follow(source, meter),
-      sink: part.open(task(group)),
+      sink: part.open(task(group), partition),
       deadLetters,
       meter,
     }
@@ -107,6 +133,7 @@ function deliver(log: Log, part: SinkPart, signal: AbortSignal) {
       deadLetters,
       meter,
       idleMs,
+      gathering: gatherBatches,
     }
     const work = (signal: AbortSignal) => supervise((signal) => pump(pipe, signal), meter, signal)
     await gate.run({ sink, source, meter, work }, signal).finally(() => sink.close())
@@ -114,9 +141,19 @@ function deliver(log: Log, part: SinkPart, signal: AbortSignal) {
 }
 
 /** Works on every assignment as it comes. The first that fails ends the others. */
-async function eachAssignment(
+function eachAssignment(
   log: Log,
-  { topics, group }: Reading,
+  part: Reading,
+  signal: AbortSignal,
+  work: (assignment: Assignment) => Promise<void>,
+): Promise<void> {
+  const once = (signal: AbortSignal) => assignments(log, part, signal, work)
+  return supervise(once, part.meter, signal)
+}
+
+async function assignments(
+  log: Log,
+  { topics, group, meter }: Reading,
   signal: AbortSignal,
   work: (assignment: Assignment) => Promise<void>,
 ): Promise<void> {
@@ -124,7 +161,11 @@ async function eachAssignment(
   const working: Promise<void>[] = []
   const either = AbortSignal.any([signal, failed.signal])
   for await (const assignment of log.assignments(topics, group, either)) {
-    const done = work(assignment)
+    const done = work(assignment).finally(() => {
+      assignment.release?.()
+      // The partition is another process's now; this one stands by.
+      if (!either.aborted) meter.state = 'starting'
+    })
     done.catch(() => failed.abort())
     working.push(done)
   }

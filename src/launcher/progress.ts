@@ -34,14 +34,14 @@ export class Progress {
       knows: (position) => source.knows(position),
       read: (from, signal) => {
         held.length = 0
-        this.#reach(from)
+        this.#reach(from, source)
         meter.state = 'running'
         meter.reason = null
         return map(source.read(from, signal), pass)
       },
       ack: (position) => {
         this.#count(held, position)
-        this.#reach(position)
+        this.#reach(position, source)
         source.ack(position)
       },
     }
@@ -65,8 +65,10 @@ export class Progress {
     }
   }
 
-  #reach(position: Position | undefined): void {
-    if (position !== undefined) this.#sequence = decodePosition(position)?.sequence ?? 0
+  #reach(position: Position | undefined, source: Source<LogRecord>): void {
+    if (position === undefined) return
+    this.#sequence = decodePosition(position)?.sequence ?? 0
+    for (const [place, next] of source.next?.(position) ?? []) this.#next.set(place, next)
   }
 
   #count(held: Batch<LogRecord>[], position: Position): void {

@@ -1,6 +1,7 @@
 import { postgres } from '../../connectors/postgres/index.ts'
 import { elasticsearch } from '../../sinks/elasticsearch/index.ts'
 import { file } from '../../sinks/file/index.ts'
+import { postgresSink } from '../../sinks/postgres/index.ts'
 import { redis } from '../../sinks/redis/index.ts'
 import { sqlite } from '../../sinks/sqlite/index.ts'
 import type { ConnectorPlugin, SinkPlugin } from '../core/plugin.ts'
@@ -13,5 +14,5 @@ export interface Registry {
 
 export const registry: Registry = {
   connectors: [postgres],
-  sinks: [elasticsearch, redis, sqlite, file],
+  sinks: [elasticsearch, redis, sqlite, postgresSink, file],
 }

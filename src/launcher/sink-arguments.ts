@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { DlqOptions } from './commands/dlq.ts'
+import type { ReindexCommandOptions } from './commands/reindex.ts'
 import type { VerifyCommandOptions } from './commands/verify.ts'
 import type { ExitCode } from './exit.ts'
 
@@ -10,6 +11,7 @@ export function addSinkCommands(program: Command, end: End): void {
   addDlq(program, end)
   addSink(program, end)
   addVerify(program, end)
+  addReindex(program, end)
   addExplain(program, end)
 }
 
@@ -109,7 +111,8 @@ Examples:
         sink.error('error: give one of --to-beginning and --to-time')
       }
       const { sinkCommand } = await import('./commands/sinks.ts')
-      end(await sinkCommand(file, which, { do: 'rewind', to: toTime }))
+      const to = toTime === undefined ? 'beginning' : { time: toTime }
+      end(await sinkCommand(file, which, { do: 'rewind', to }))
     })
 }
 
@@ -142,6 +145,36 @@ Examples:
 
 type VerifyArguments = Omit<VerifyCommandOptions, 'registry'> & { readonly wait: number }
 
+function addReindex(program: Command, end: End): void {
+  ofSink(
+    program
+      .command('reindex')
+      .description('Fill a new target beside the one that serves, and exchange them.'),
+  )
+    .option('--hold', 'fill and compare it, but do not exchange them')
+    .option('--sample <count>', 'compare so many documents, chosen at random', count)
+    .addOption(ending('--status', 'print how far it is'))
+    .addOption(ending('--cancel', 'remove the new one, before it serves'))
+    .addOption(ending('--rollback', 'put the one back that served before'))
+    .addOption(ending('--finish', 'remove the one that served before'))
+    .addHelpText('after', '\nExamples:\n  $ millrace reindex pipeline.yaml search')
+    .action(async (file: string, sink: string, options: ReindexArguments) => {
+      const { reindexCommand } = await import('./commands/reindex.ts')
+      const order = endings.find((each) => options[each] === true)
+      end(await reindexCommand(file, sink, { ...options, do: order }))
+    })
+}
+
+const endings = ['status', 'cancel', 'rollback', 'finish'] as const
+
+type ReindexArguments = Omit<ReindexCommandOptions, 'do' | 'registry'> &
+  Readonly<Partial<Record<(typeof endings)[number], true>>>
+
+function ending(flag: string, description: string): Option {
+  const others = endings.filter((each) => flag !== `--${each}`)
+  return new Option(flag, description).conflicts([...others, 'hold', 'sample'])
+}
+
 function addExplain(program: Command, end: End): void {
   ofSink(program.command('explain').description('Follow one key from its topic into a sink.'))
     .argument('<key>', 'the key as JSON, or its text, or the id in the sink')
@@ -159,14 +192,14 @@ function ofSink(command: Command): Command {
     .argument('<sink>', 'its name in the configuration; `<sink>/<topic>` for one of several topics')
 }
 
-function time(text: string): number {
+export function time(text: string): number {
   const at = Date.parse(text)
   if (Number.isNaN(at))
     throw new InvalidArgumentError('It must be a time, such as 2025-01-02T03:04:05Z.')
   return at
 }
 
-function count(text: string): number {
+export function count(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
 }

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import type { Reading } from '../core/reading.ts'
-import { ReadOnlyLog } from '../log/read-only.ts'
+import type { Reindexing } from '../core/reindexing.ts'
+import type { ReadOnlyLog } from '../log/read-only.ts'
 import { type Config, loadConfig, type SinkConfig } from './config.ts'
+import { openReadOnly } from './data-directory.ts'
 import { CommandFailure } from './exit.ts'
 import { showFault } from './fault.ts'
 import type { Mask } from './mask.ts'
@@ -23,6 +25,8 @@ export interface Subject {
   /** What the sink reads: the same, or the table kept of it. */
   readonly topic: string
   readonly reading: Reading
+  /** What is filled beside the target that serves, if this type of sink can. */
+  readonly reindexing?: (() => Reindexing) | undefined
 }
 
 export interface Looking {
@@ -57,9 +61,9 @@ export async function lookAt(file: string, sink: string, registry: Registry): Pr
       group: groupOf(config.name, found, from),
       origin: from.topic,
       topic: topicToRead(found, from, views.topology),
-      reading: openReading(config, found, from.topic),
+      ...openSides(config, found, from.topic),
     }))
-  const log = new ReadOnlyLog(path)
+  const log = openReadOnly(path)
   const close = async () => {
     for (const { reading } of subjects) await reading.close()
     await log.close()
@@ -67,10 +71,15 @@ export async function lookAt(file: string, sink: string, registry: Registry): Pr
   return { config, mask, log, subjects, close }
 }
 
-function openReading({ name: pipeline }: Config, sink: SinkConfig, topic: string): Reading {
+function openSides(
+  { name: pipeline }: Config,
+  sink: SinkConfig,
+  topic: string,
+): Pick<Subject, 'reading' | 'reindexing'> {
   const { name, plugin, options } = sink
   const context = { pipeline, name, topic, partition: 0, say: () => {} }
   const reading = plugin.read?.(options, context)
-  if (reading !== undefined) return reading
+  const reindexing = plugin.reindex && (() => plugin.reindex!(options, context))
+  if (reading !== undefined) return { reading, reindexing }
   throw new CommandFailure(`${name}: what a sink of type ${plugin.type} has written cannot be read`)
 }

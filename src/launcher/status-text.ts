@@ -15,7 +15,11 @@ export function showStatus(status: Status, color = false): string {
   const budgets = status.parts.flatMap(({ name, detail }) =>
     detail?.wal === undefined ? [] : [`${name}: ${detail.wal}`],
   )
-  const notes = [...reasons, ...letters, ...budgets]
+  const streamed = status.parts.flatMap(({ name, detail }) => {
+    const bytes = Number(detail?.['streamed.bytes'] ?? 0)
+    return bytes === 0 ? [] : [`${name}: ${showBytes(bytes)} kept of transactions in progress`]
+  })
+  const notes = [...reasons, ...letters, ...budgets, ...streamed]
   return [
     `${pipeline}: process ${pid}, since ${since}`,
     `log ${log.path}: ${showCount(log.records)} records in ${log.topics} topics`,

@@ -14,12 +14,13 @@ export interface Status {
 }
 
 export interface PartStatus {
-  readonly kind: 'connector' | 'views' | 'sink'
+  readonly kind: 'connector' | 'views' | 'streams' | 'sink'
   readonly name: string
   readonly state: Meter['state']
   /** Why it is not running, with the hint that says what to do. */
   readonly reason: string | null
   readonly topics: readonly string[]
+  /** Those that have come through: applied, stale, coalesced, filtered or dead, each once. */
   readonly records: number
   readonly applied: number
   readonly stale: number
@@ -27,6 +28,8 @@ export interface PartStatus {
   readonly filtered: number
   readonly dead: number
   readonly retries: number
+  /** Views and sinks only: records that it has not come through with. */
+  readonly pending?: number
   /** Dead letters that wait for somebody; counted since they were made, not since the start. */
   readonly letters: number
   readonly lag: {
@@ -49,17 +52,18 @@ export interface Origin {
 }
 
 export async function statusOf(
-  { pipeline, log, connectors, views, sinks }: Parts,
+  { pipeline, log, connectors, views, streams = [], sinks }: Parts,
   { startedAt, path, mask, openLetters = () => 0 }: Origin,
 ): Promise<Status> {
   const info = await log.describe()
   const ends = info.topics.flatMap(({ partitions }) => partitions)
-  const reading = (kind: 'views' | 'sink', part: ViewsPart | SinkPart) => {
+  const reading = (kind: 'views' | 'streams' | 'sink', part: ViewsPart | SinkPart) => {
     return { ...readerStatus(kind, part, info), letters: openLetters(part.group) }
   }
   const parts = [
     ...connectors.map(connectorStatus),
     ...(views === undefined ? [] : [reading('views', views)]),
+    ...streams.map((part) => reading('streams', part)),
     ...sinks.map((sink) => reading('sink', sink)),
   ]
   return {
@@ -124,11 +128,12 @@ function connectorStatus(part: ConnectorPart): PartStatus {
 }
 
 function readerStatus(
-  kind: 'views' | 'sink',
+  kind: 'views' | 'streams' | 'sink',
   { name, meter, topics, progress }: ViewsPart | SinkPart,
   info: Awaited<ReturnType<Log['describe']>>,
 ): Omit<PartStatus, 'letters'> {
-  return { kind, name, ...counts(meter), topics, lag: progress.lag(info, topics) }
+  const lag = progress.lag(info, topics)
+  return { kind, name, ...counts(meter), pending: lag.records, topics, lag }
 }
 
 function counts(meter: Meter) {

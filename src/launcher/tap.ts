@@ -84,7 +84,7 @@ function unknownTopic(log: Readable, topic: string): string {
   return `there is no topic ${topic}${didYouMean(topic, topics)}`
 }
 
-function show(record: LogRecord): Tapped {
+export function show(record: LogRecord): Tapped {
   const { topic, partition, offset, sequence, version, ordinal, timestamp, headers } = record
   return {
     topic,

@@ -178,7 +178,10 @@ class Comparison {
       expected: expected === undefined ? null : String(expected.version),
       held: held === undefined ? null : String(held.version),
     }
-    if (!isLive) return doc === null ? undefined : { id, kind: 'extra', ...versions }
+    if (!isLive) {
+      const isFine = doc === null || this.#subject.reading.keepsDeleted
+      return isFine ? undefined : { id, kind: 'extra', ...versions }
+    }
     if (doc === null) {
       return this.#subject.reading.expires ? undefined : { id, kind: 'missing', ...versions }
     }

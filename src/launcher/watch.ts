@@ -63,11 +63,12 @@ function noteLetters({ parts }: Status, known: Map<string, number>, terminal: Te
 
 /** A part that is starting is no news: it starts again and again while something is down. */
 function noteChanges(
-  { connectors, views, sinks }: Parts,
+  { connectors, views, streams = [], sinks }: Parts,
   states: Map<string, string>,
   terminal: Terminal,
 ): void {
-  for (const part of [...connectors, ...(views === undefined ? [] : [views]), ...sinks]) {
+  const tasks = [...(views === undefined ? [] : [views]), ...streams]
+  for (const part of [...connectors, ...tasks, ...sinks]) {
     const { state, reason } = stateOf(part)
     const told = `${state}${reason === null ? '' : `: ${reason}`}`
     if (state === 'starting' || states.get(part.name) === told) continue

@@ -43,14 +43,14 @@ export async function idle({ scale }: BenchOptions): Promise<Report> {
     print({ seconds, read: read!, reference: reference!, cpuMsPerSecond })
     return {
       bench: 'idle',
-      figure: read!.max.confirmed,
-      unit: 'MB (retained behind what is confirmed, at most)',
-      reference: reference!.max.confirmed,
-      ratio: read!.max.confirmed / reference!.max.confirmed,
+      figure: read!.max.restart,
+      unit: 'MB (retained by the slot, at most)',
+      reference: reference!.max.restart,
+      ratio: read!.max.restart / reference!.max.restart,
       cpuUsPerRecord: Number.NaN, // There are none.
       cpuMsPerSecond,
       peakRssMb: child.memory().peakRssMb,
-      restartRetainedMb: read!.max.restart,
+      confirmedRetainedMb: read!.max.confirmed,
       confirmedAtEndMb: read!.last.confirmed,
       restartAtEndMb: read!.last.restart,
       writtenMbPerSecond: bytes / megabyte / seconds,

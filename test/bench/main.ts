@@ -2,8 +2,11 @@ import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
 import { decode } from './decode.ts'
 import { idle } from './idle.ts'
+import { kafkaLatency, kafkaSink, kafkaSource } from './kafka.ts'
+import { log } from './log.ts'
 import { round } from './measure.ts'
 import { path } from './path.ts'
+import { searchElasticsearch, searchOpensearch } from './search.ts'
 import { snapshot } from './snapshot.ts'
 import { source, sourceSmall } from './source.ts'
 import { sourceHuge } from './source-huge.ts'
@@ -18,9 +21,15 @@ const benches: Readonly<Record<string, Bench>> = {
   'source-latency': sourceLatency,
   snapshot,
   idle,
+  log,
   decode,
   view,
   path,
+  'kafka-source': kafkaSource,
+  'kafka-sink': kafkaSink,
+  'kafka-latency': kafkaLatency,
+  elasticsearch: searchElasticsearch,
+  opensearch: searchOpensearch,
 }
 
 const { values, positionals } = parseArgs({

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import { skipNow } from '../support/servers/skip-now.ts'
-import { sabotages } from './sabotage.ts'
+import { sabotageKinds, sabotages } from './sabotage.ts'
 
 /**
  * Without the server that takes longest to start, and with less patience: there is nothing to wait
@@ -17,17 +17,18 @@ const result = /^rounds (\d+), kills (\d+), lost (\d+), wrong (\d+), regressions
 test('nothing is lost, wrong or falls back, in whatever phase the program is killed', {
   timeout,
 }, async (t) => {
-  const { code, rounds, kills, faults, output } = await campaign(t, '--rounds', '12', '--seed', '7')
+  const { code, rounds, kills, faults, output } = await campaign(t, '--rounds', '20', '--seed', '7')
   t.strictSame(
     { code, rounds, kills, faults },
-    { code: 0, rounds: 12, kills: 12, faults: 0 },
+    { code: 0, rounds: 20, kills: 20, faults: 0 },
     output,
   )
 })
 
 for (const sabotage of sabotages) {
   test(`a program that is broken by ${sabotage} is found out`, { timeout }, async (t) => {
-    const args = ['--rounds', '5', '--seed', '7', '--sabotage', sabotage, ...quick]
+    const kinds = ['--kinds', ['snapshot', ...sabotageKinds[sabotage]].join(',')]
+    const args = ['--rounds', '4', '--seed', '7', '--sabotage', sabotage, ...kinds, ...quick]
     const { code, kills = 0, faults, output } = await campaign(t, ...args)
     t.equal(code, 1, output)
     t.ok(kills > 0 && faults > 0, output)

@@ -2,31 +2,37 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { Shop } from '../../config/orders/demo/shop.ts'
 import { MissingServer } from '../support/servers/missing.ts'
 import { startPostgres } from '../support/servers/postgres.ts'
 import { startRedis } from '../support/servers/redis.ts'
 import { startElasticsearch, startOpensearch } from '../support/servers/search.ts'
+import { makeArchive } from './archive-database.ts'
+import { Archivist } from './archivist.ts'
 import { Campaign, outputPath } from './campaign.ts'
 import { configure } from './configuration.ts'
 import { Gate } from './gate.ts'
-import { Load } from './load.ts'
+import { Load, type Writer } from './load.ts'
 import { Observer } from './observer.ts'
+import { isPhase, phases } from './plan.ts'
 import { Random } from './random.ts'
 import { isSabotage, sabotages } from './sabotage.ts'
 import { makeShop } from './shop-database.ts'
-import { redisTarget, searchTarget, sqliteTarget, type Target } from './targets.ts'
+import { heldOf, redisTarget, searchTarget, sqliteTarget } from './targets.ts'
 
-const usage = `npm run crash -- [--rounds 30] [--seed 1] [--search opensearch|elasticsearch|none]
-                 [--sabotage ${sabotages.join('|')}] [--patience SECONDS] [--keep]
+const usage = `npm run crash -- [--rounds 30] [--seed 1] [--kinds ${phases.join(',')}]
+                 [--search opensearch|elasticsearch|none] [--patience SECONDS] [--keep]
+                 [--sabotage ${sabotages.join('|')}]
 
-Runs the program of config/orders under load on real servers, kills it in every phase, and compares
-its sinks with Postgres. Exits with 1 unless nothing was lost, nothing wrong, and nothing fell back;
-with 3 if a server cannot be had.`
+Runs the program of config/orders, with a second database, under load on real servers, kills it in
+every phase, and compares its sinks with Postgres. Exits with 1 unless nothing was lost, nothing
+wrong, and nothing fell back; with 3 if a server cannot be had.`
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
+    kinds: { type: 'string', default: phases.join(',') },
     search: { type: 'string', default: 'opensearch' },
     sabotage: { type: 'string' },
     patience: { type: 'string', default: '90' },
@@ -37,13 +43,21 @@ const { values } = parseArgs({
 const { sabotage } = values
 const searches = values.search !== 'none'
 const known = sabotage === undefined || isSabotage(sabotage)
-const valid = known && Number(values.rounds) > 0 && Number.isInteger(Number(values.seed))
+const kinds = values.kinds.split(',').filter(isPhase)
+const valid =
+  known &&
+  kinds.length === values.kinds.split(',').length &&
+  Number(values.rounds) > 0 &&
+  Number.isInteger(Number(values.seed))
 if (values.help || !valid || !['opensearch', 'elasticsearch', 'none'].includes(values.search)) {
   console.log(usage)
   process.exit(values.help ? 0 : 2)
 }
 /** How often each sink is looked at: as often as two cores can bear beside everything else. */
-const everyMs: Readonly<Record<string, number>> = { local: 250, cache: 500, search: 1_000 }
+const everyMs = { local: 250, cache: 500, search: 1_000 }
+/** Connections that write. */
+const shopWriters = 4
+const archiveWriters = 1
 
 process.exit(await main())
 
@@ -78,34 +92,48 @@ async function prepare(directory: string, stack: AsyncDisposableStack): Promise<
     keep(stack, startRedis()),
     searches ? keep(stack, startSearch()) : undefined,
   ])
-  const client = await makeShop(postgres.url)
-  stack.defer(() => client.end())
+  const archiveUrl = await postgres.createDatabase('archive')
+  const subjects = [await makeShop(postgres.url), await makeArchive(archiveUrl)]
+  for (const { client } of subjects) stack.defer(() => client.end())
   const sinks = ['local', 'cache', ...(search ? ['search'] : [])]
   const configured = configure(directory, sinks)
   const gates = await Promise.all(
     [redis, ...(search ? [search] : [])].map(({ url }) => Gate.before(url)),
   )
-  const targets: Target[] = [
-    sqliteTarget(configured.sqlitePath),
-    redisTarget(redis.url),
-    ...(search ? [searchTarget(search.url, 'orders')] : []),
-  ]
-  const observers = targets.map((target) => new Observer(target, everyMs[target.name]!))
+  const observers = subjects.flatMap((subject) => [
+    new Observer(sqliteTarget(heldOf(subject, 'local'), configured.sqlitePath), everyMs.local),
+    new Observer(redisTarget(heldOf(subject, 'cache'), redis.url), everyMs.cache),
+    ...(search
+      ? [new Observer(searchTarget(heldOf(subject, 'search'), search.url), everyMs.search)]
+      : []),
+  ])
   for (const observer of observers) stack.defer(() => observer.stop())
+  const seed = Number(values.seed)
+  const urls = { db: postgres.url, archive: archiveUrl }
   return new Campaign({
-    ...{ rounds: Number(values.rounds), random: new Random(Number(values.seed)), client },
-    ...{ load: new Load(postgres.url, Number(values.seed)), gates, observers, configured },
+    ...{ rounds: Number(values.rounds), phases: kinds, random: new Random(seed), subjects, urls },
+    ...{ load: new Load(writers(urls), seed), gates, observers, configured },
     ...{ patienceMs: Number(values.patience) * 1000, say: (line: string) => console.log(line) },
     command: {
-      ...{ file: configured.file, sabotage, output: outputPath(directory) },
+      ...{ sabotage, output: outputPath(directory) },
       env: {
         DATABASE_URL: postgres.url,
+        ARCHIVE_URL: archiveUrl,
         SQLITE_PATH: configured.sqlitePath,
         REDIS_URL: gates[0]!.url,
         SEARCH_URL: gates[1]?.url ?? '',
       },
     },
   })
+}
+
+function writers({ db, archive }: { readonly db: string; readonly archive: string }): Writer[] {
+  const shop: Writer = { url: db, open: (client, seed) => new Shop(client, seed) }
+  const papers: Writer = { url: archive, open: (client, seed) => new Archivist(client, seed) }
+  return [
+    ...new Array<Writer>(shopWriters).fill(shop),
+    ...new Array<Writer>(archiveWriters).fill(papers),
+  ]
 }
 
 async function keep<Server extends { stop(): Promise<void> }>(

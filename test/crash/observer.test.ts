@@ -14,7 +14,7 @@ test('a version that falls is reported once', async (t) => {
   const memory = new Memory()
   memory.note(look({ 1: 2n ** 60n + 1n }))
   t.strictSame(memory.note(look({ 1: 2n ** 60n })), [
-    `order 1 fell from version ${2n ** 60n + 1n} to ${2n ** 60n}`,
+    `document 1 fell from version ${2n ** 60n + 1n} to ${2n ** 60n}`,
   ])
   t.strictSame(memory.note(look({ 1: 2n ** 60n })), [])
 })
@@ -23,7 +23,14 @@ test('an order that was seen, then gone, and is there again, is reported', async
   const memory = new Memory()
   memory.note(look({ 1: 5n }))
   memory.note(look({}))
-  t.strictSame(memory.note(look({ 1: 9n })), ['order 1 is back from the dead'])
+  t.strictSame(memory.note(look({ 1: 9n })), ['document 1 is back from the dead'])
+})
+
+test('where ids are used again, only a greater version may come back', async (t) => {
+  const memory = new Memory({ reusesIds: true })
+  memory.note(look({ 1: 5n, 2: 5n }))
+  memory.note(look({}))
+  t.strictSame(memory.note(look({ 1: 6n, 2: 5n })), ['document 2 is back from the dead'])
 })
 
 test('a new life begins with an empty memory', async (t) => {

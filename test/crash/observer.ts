@@ -1,26 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Target, Versions } from './targets.ts'
 
-/** What was seen of a sink so far. Ids are never used twice at the origin. */
+/** What was seen of a sink so far. */
 export class Memory {
   readonly #versions = new Map<string, bigint>()
-  readonly #gone = new Set<string>()
+  /** Those that are gone, with the version under which they were seen last. */
+  readonly #gone = new Map<string, bigint>()
+  readonly #reusesIds: boolean
+
+  /** `reusesIds`: the origin may give an id to another row. It has a greater version then. */
+  constructor({ reusesIds = false }: { readonly reusesIds?: boolean } = {}) {
+    this.#reusesIds = reusesIds
+  }
 
   /** Takes in a look at everything the sink holds. Says what should not have become of it. */
   note(now: Versions): readonly string[] {
     const regressions: string[] = []
     for (const [id, version] of now) {
       const before = this.#versions.get(id)
-      if (this.#gone.delete(id)) regressions.push(`order ${id} is back from the dead`)
-      else if (before !== undefined && version < before) {
-        regressions.push(`order ${id} fell from version ${before} to ${version}`)
+      const gone = this.#gone.get(id)
+      this.#gone.delete(id)
+      if (gone !== undefined && !(this.#reusesIds && version > gone)) {
+        regressions.push(`document ${id} is back from the dead`)
+      } else if (before !== undefined && version < before) {
+        regressions.push(`document ${id} fell from version ${before} to ${version}`)
       }
       this.#versions.set(id, version)
     }
-    for (const id of this.#versions.keys()) {
+    for (const [id, version] of this.#versions) {
       if (now.has(id)) continue
       this.#versions.delete(id)
-      this.#gone.add(id)
+      this.#gone.set(id, version)
     }
     return regressions
   }
@@ -43,7 +53,7 @@ export interface Report {
 export class Observer {
   readonly target: Target
   readonly #everyMs: number
-  readonly #memory = new Memory()
+  readonly #memory: Memory
   #regressions: string[] = []
   #looks = 0
   readonly #stop = new AbortController()
@@ -54,6 +64,7 @@ export class Observer {
   constructor(target: Target, everyMs: number) {
     this.target = target
     this.#everyMs = everyMs
+    this.#memory = new Memory(target.subject)
     this.#watching = this.#watch()
     this.#watching.catch(() => {}) // Thrown by `stop`.
   }

@@ -15,7 +15,7 @@ export interface Command {
 }
 
 const root = join(import.meta.dirname, '../..')
-const cli = join(root, 'src/launcher/main.ts')
+export const cli = join(root, 'src/launcher/main.ts')
 const broken = join(import.meta.dirname, 'sabotaged.ts')
 
 /** The real program, as a process of its own. */

@@ -1,23 +1,40 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { keyId } from '../../src/core/document-id.ts'
 import { readEnvelope } from '../../src/core/envelope.ts'
 import type { Connector } from '../../src/core/plugin.ts'
 import type { LogRecord } from '../../src/core/record.ts'
 import type { Outcome, Sink } from '../../src/core/sink.ts'
 import type { Parts } from '../../src/launcher/pipeline.ts'
+import type { Phase } from './plan.ts'
+import { acknowledgeEarly, spoil, spoilings } from './sabotage-source.ts'
 
 /*
- * Ways to break the program on purpose, to see that the campaign finds out:
+ * Ways to break the program on purpose, to see that the campaign finds out, and the kinds of rounds
+ * in which it shows:
  *
- *   ack-early    what was read is acknowledged before it is written
- * drop-batch the SQLite sink skips a batch now and then, and commits its checkpoint all the same
- *   stale-write  a document falls back to an older state, behind the SQLite sink's back
- *   ghost        a deleted document comes back, behind the SQLite sink's back
+ *   ack-early     what was read is acknowledged before it is written
+ *   drop-batch    the SQLite sink skips a batch now and then, but commits its checkpoint
+ *   stale-write   a document falls back to an older state, behind the SQLite sink's back
+ *   ghost         a deleted document comes back, behind the SQLite sink's back
+ *
+ * and those of sabotage-source.ts, which spoil the records of the connectors.
  */
-export const sabotages = ['ack-early', 'drop-batch', 'stale-write', 'ghost'] as const
+export const sabotageKinds = {
+  'ack-early': ['stream', 'large'],
+  'drop-batch': ['stream', 'large'],
+  'stale-write': ['stream', 'restart'],
+  ghost: ['stream', 'restart'],
+  'forget-sweep': ['vanish'],
+  'skip-chunk': ['incremental'],
+  'keep-old-key': ['keys'],
+  'forget-hole': ['toast'],
+  'lose-altered': ['schema'],
+  'lose-part': ['large'],
+} as const satisfies Record<string, readonly Phase[]>
 
-export type Sabotage = (typeof sabotages)[number]
+export type Sabotage = keyof typeof sabotageKinds
+
+export const sabotages = Object.keys(sabotageKinds) as readonly Sabotage[]
 
 export function isSabotage(text: string): text is Sabotage {
   return (sabotages as readonly string[]).includes(text)
@@ -25,38 +42,25 @@ export function isSabotage(text: string): text is Sabotage {
 
 /** Breaks the parts; `sqlite` is the file of the sink `local`. */
 export function breakParts(sabotage: Sabotage, sqlite: string): (parts: Parts) => Parts {
-  if (sabotage === 'ack-early') return breakConnectors
+  if (isSpoiling(sabotage)) {
+    return (parts) => breakConnectors(parts, (connector) => spoil(connector, sabotage))
+  }
+  if (sabotage === 'ack-early') return (parts) => breakConnectors(parts, acknowledgeEarly)
   if (sabotage === 'drop-batch') return (parts) => breakSink(parts, dropBatches)
   const deletes = sabotage === 'ghost'
   return (parts) => breakSink(parts, (sink) => bringBack(sink, sqlite, deletes))
 }
 
-/** Longer than it takes until the next acknowledgement goes out. */
-const heldMs = 300
-
-function breakConnectors(parts: Parts): Parts {
+function breakConnectors(parts: Parts, breaks: (connector: Connector) => Connector): Parts {
   const connectors = parts.connectors.map((part) => ({
     ...part,
-    connector: acknowledgeEarly(part.connector),
+    connector: breaks(part.connector),
   }))
   return { ...parts, connectors }
 }
 
-function acknowledgeEarly(inner: Connector): Connector {
-  return {
-    name: inner.name,
-    topics: inner.topics,
-    status: () => inner.status(),
-    knows: (position) => inner.knows(position),
-    ack: () => {},
-    async *read(from, signal) {
-      for await (const batch of inner.read(from, signal)) {
-        inner.ack(batch.position)
-        if (inner.status().phase === 'streaming') await sleep(heldMs)
-        yield batch
-      }
-    },
-  }
+function isSpoiling(sabotage: Sabotage): sabotage is keyof typeof spoilings {
+  return sabotage in spoilings
 }
 
 function breakSink(

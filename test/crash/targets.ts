@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Redis } from 'ioredis'
 import { type Documents, inRedis, inSearch, inSqlite } from '../../config/orders/demo/verdict.ts'
 import { checkpointKey } from '../../src/core/checkpoint.ts'
+import type { Subject } from './subject.ts'
 
 /** The live documents' ids with the version under which the sink keeps them. */
 export type Versions = ReadonlyMap<string, bigint>
@@ -10,6 +11,7 @@ export type Versions = ReadonlyMap<string, bigint>
 export interface Target {
   /** The sink's name in the configuration. */
   readonly name: string
+  readonly subject: Subject
   /** The position that the sink has committed; undefined while there is no checkpoint. */
   position(): Promise<string | null | undefined>
   /** Undefined while there is nothing to read from. */
@@ -19,14 +21,36 @@ export interface Target {
   close(): Promise<void>
 }
 
-const place = (name: string) =>
-  checkpointKey({ pipeline: 'shop', name, topic: 'shop.orders', partition: 0 })
+/** What a sink holds: of which subject, from which topic, and by which name there. */
+export interface Held {
+  readonly subject: Subject
+  readonly name: string
+  readonly topic: string
+  /** Of a table or an index. */
+  readonly plural: string
+  /** Of a document, in a key. */
+  readonly singular: string
+}
+
+/** The sinks of a subject bear a suffix. */
+export function heldOf(subject: Subject, sink: string): Held {
+  return subject.connector === 'db'
+    ? { subject, name: sink, topic: 'shop.orders', plural: 'orders', singular: 'order' }
+    : {
+        ...{ subject, name: `${sink}-papers`, topic: 'archive.public.papers' },
+        ...{ plural: 'papers', singular: 'paper' },
+      }
+}
+
+const place = ({ name, topic }: Held) =>
+  checkpointKey({ pipeline: 'shop', name, topic, partition: 0 })
 
 interface Stored {
   readonly position: string | null
 }
 
-export function sqliteTarget(path: string): Target {
+export function sqliteTarget(held: Held, path: string): Target {
+  const { plural: table } = held
   const read = (sql: string, ...values: string[]) => {
     try {
       const database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 })
@@ -42,17 +66,17 @@ export function sqliteTarget(path: string): Target {
     }
   }
   return {
-    name: 'local',
+    ...held,
     async position() {
-      const rows = read('SELECT value FROM millrace_checkpoint WHERE key = ?', place('local'))
+      const rows = read('SELECT value FROM millrace_checkpoint WHERE key = ?', place(held))
       return rows?.[0] && (JSON.parse(String(rows[0].value)) as Stored).position
     },
     async versions() {
-      const rows = read('SELECT id, version FROM orders')
+      const rows = read(`SELECT id, version FROM ${table}`)
       return rows && new Map(rows.map(({ id, version }) => [String(id), version as bigint]))
     },
-    has: async (id) => read('SELECT 1 FROM orders WHERE id = ?', id)?.length === 1,
-    documents: async () => inSqlite(path),
+    has: async (id) => read(`SELECT 1 FROM ${table} WHERE id = ?`, id)?.length === 1,
+    documents: async () => inSqlite(path, table),
     close: async () => {},
   }
 }
@@ -60,28 +84,33 @@ export function sqliteTarget(path: string): Target {
 /** A stamp begins with twenty digits of version; `u` after ten of ordinal says that it is alive. */
 const stamp = /^(\d{20})\d{10}u/
 
-export function redisTarget(url: string): Target {
+export function redisTarget(held: Held, url: string): Target {
+  const { singular: prefix } = held
+  const idOf = new RegExp(`\\{${prefix}:(.*)\\}$`)
   const redis = new Redis(url)
   return {
-    name: 'cache',
+    ...held,
     async position() {
-      const text = await redis.get(`millrace:{${place('cache')}}:checkpoint`)
+      const text = await redis.get(`millrace:{${place(held)}}:checkpoint`)
       return text === null ? undefined : (JSON.parse(text) as Stored).position
     },
     async versions() {
       const versions = new Map<string, bigint>()
-      for await (const keys of redis.scanStream({ match: 'millrace:v{order:*', count: 2_000 })) {
+      for await (const keys of redis.scanStream({
+        match: `millrace:v{${prefix}:*`,
+        count: 2_000,
+      })) {
         const stamps = keys.length === 0 ? [] : await redis.mget(...(keys as string[]))
         for (const [i, text] of stamps.entries()) {
           const version = stamp.exec(text ?? '')?.[1]
-          const id = /\{order:(.*)\}$/.exec((keys as string[])[i]!)?.[1]
+          const id = idOf.exec((keys as string[])[i]!)?.[1]
           if (version !== undefined && id !== undefined) versions.set(id, BigInt(version))
         }
       }
       return versions
     },
-    has: async (id) => (await redis.exists(`order:${id}`)) === 1,
-    documents: () => inRedis(url),
+    has: async (id) => (await redis.exists(`${prefix}:${id}`)) === 1,
+    documents: () => inRedis(url, prefix),
     async close() {
       redis.disconnect()
     },
@@ -100,7 +129,8 @@ interface Hit {
 
 const pageSize = 10_000
 
-export function searchTarget(url: string, index: string): Target {
+export function searchTarget(held: Held, url: string): Target {
+  const { plural: index } = held
   const get = async (path: string, body?: object): Promise<unknown> => {
     const request = body && {
       method: 'POST',
@@ -113,9 +143,9 @@ export function searchTarget(url: string, index: string): Target {
     return undefined
   }
   return {
-    name: 'search',
+    ...held,
     async position() {
-      const path = `/millrace-checkpoints/_doc/${encodeURIComponent(place('search'))}`
+      const path = `/millrace-checkpoints/_doc/${encodeURIComponent(place(held))}`
       const found = (await get(path)) as { readonly _source: Stored } | undefined
       return found?._source.position
     },

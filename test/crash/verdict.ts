@@ -1,16 +1,20 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from 'pg'
-import { agrees, compare, type Difference, expected } from '../../config/orders/demo/verdict.ts'
+import {
+  agrees,
+  compare,
+  type Difference,
+  type Documents,
+} from '../../config/orders/demo/verdict.ts'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
-import { placeLastOrder } from './shop-database.ts'
+import type { Subject } from './subject.ts'
 import type { Target } from './targets.ts'
 
-/** How long a sink may stand still after the last order came, before a difference counts as one. */
+/** How long a sink may stand still after the last document came, before a difference counts. */
 const settledMs = 15_000
 
 export interface Patience {
-  /** How long a sink may stand still before the last order has come. */
+  /** How long a sink may stand still before the last document has come. */
   readonly stillMs: number
   /** There is nobody left who could change a sink. */
   readonly isOver: () => boolean
@@ -18,40 +22,49 @@ export interface Patience {
 
 /** Waits until the sinks are where Postgres is, or stand still for too long; then compares each. */
 export async function judge(
-  client: Client,
   targets: readonly Target[],
   patience: Patience,
 ): Promise<ReadonlyMap<string, Difference>> {
-  const last = await placeLastOrder(client)
-  const want = await expected(client)
-  const compareOnce = async (target: Target) => compare(want, await target.documents())
+  const subjects = new Set(targets.map(({ subject }) => subject))
+  const ends = new Map<Subject, End>()
+  for (const subject of subjects) {
+    const last = await subject.placeLast()
+    ends.set(subject, { last, want: await subject.expected() })
+  }
   const differences = new Map<string, Difference>()
   for (const target of targets) {
-    differences.set(target.name, await settle(target, last, patience, compareOnce))
+    differences.set(target.name, await settle(target, ends.get(target.subject)!, patience))
   }
   return differences
 }
 
-/** A batch is written in any order, so the last order may be there before others of its batch. */
+/** What a subject has come to. */
+interface End {
+  /** Id of the last document. */
+  readonly last: string
+  readonly want: Documents
+}
+
+/** A batch is written in any order: the last document may be there before others of its batch. */
 async function settle(
   target: Target,
-  last: string,
+  { last, want }: End,
   { stillMs, isOver }: Patience,
-  compareOnce: (target: Target) => Promise<Difference>,
 ): Promise<Difference> {
+  const compareNow = async () => compare(want, await target.documents())
   let position = await target.position()
   let movedAt = performance.now()
   for (;;) {
     const hasLast = await target.has(last)
     if (hasLast) {
-      const difference = await compareOnce(target)
+      const difference = await compareNow()
       if (agrees(difference)) return difference
     }
     const now = await target.position()
     if (now !== position) movedAt = performance.now()
     position = now
     const mostMs = hasLast ? Math.min(settledMs, stillMs) : stillMs
-    if (isOver() || performance.now() - movedAt >= mostMs) return compareOnce(target)
+    if (isOver() || performance.now() - movedAt >= mostMs) return compareNow()
     await sleep(200)
   }
 }

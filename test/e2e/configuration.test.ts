@@ -49,3 +49,21 @@ test('what stops a part is told by the program, by its status, and by its exit c
   t.equal(await missing.ended, 1)
   t.match(missing.output(), /TABLE_MISSING: .*public\.orders.* Create the table/)
 })
+
+test('a topic that two connectors would write is a fault of the configuration', async (t) => {
+  const second = `  copy:
+    type: postgres
+    url: \${DATABASE_URL}
+    tables: [public.orders]
+    rename: {topics: {public.orders: db.public.orders}}
+`
+  const both = configuration.replace('sinks:', `${second}sinks:`)
+  const cwd = t.testdir({ 'pipeline.yaml': both })
+  const env = { DATABASE_URL: 'postgres://127.0.0.1:9/none', SLOT: 'none' }
+  const child = start(cli, ['validate', 'pipeline.yaml'], { cwd, env })
+  t.equal(await child.ended, 2)
+  t.match(
+    child.output(),
+    /pipeline\.yaml:8:3: connectors\.copy: writes to the topic db\.public\.orders, as db does/,
+  )
+})

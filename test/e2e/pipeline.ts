@@ -39,7 +39,7 @@ export async function begin(t: Test, { folder, env, change }: Starting): Promise
   const views = await loadViews(config)
   if (!views.ok) throw new Error(views.faults.map(showFault).join('\n'))
   const log = await openEmbeddedLog({ path: config.log.path })
-  const opened = openParts(config, { log, topology: views.topology, say: () => {} })
+  const opened = openParts(config, { log, ...views, say: () => {} })
   const parts = change?.(opened) ?? opened
   const stopping = new AbortController()
   const running = run(parts, stopping.signal)

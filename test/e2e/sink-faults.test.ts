@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
+import type { PartStatus } from '../../src/launcher/status.ts'
 import { useElasticsearch, usePostgres, useRedis } from '../support/servers/use.ts'
 import { begin, recordsOf, until } from './pipeline.ts'
 import { type Documents, flushAll, inIndex, inRedis, inSqlite } from './targets.ts'
@@ -80,6 +81,39 @@ test('a document that Elasticsearch refuses waits as a dead letter, and others g
   await database.query("UPDATE orders SET label = '4' WHERE id = 4")
   await until(async () => (await found())['4'] !== undefined)
   t.same((await found())['4'], { id: 4, label: '4' }, 'a later version of it goes on')
+})
+
+test('every record of a topic is counted once, wherever it went', async (t) => {
+  const { url } = await useElasticsearch(t)
+  const { database, folder, env } = await prepare(
+    t,
+    `  search:
+    type: elasticsearch
+    from: db.public.orders
+    url: ${url}
+    index: \${SLOT}
+    mapping: {label: {type: integer}}
+`,
+  )
+  t.teardown(() => fetch(`${url}/${env.SLOT}`, { method: 'DELETE' }))
+  const running = await begin(t, { folder, env })
+  const adds = ({ records, applied, stale, coalesced, filtered, dead }: PartStatus) =>
+    applied + stale + coalesced + filtered + dead === records
+  for (let round = 0; round < 20; round++) {
+    await database.query(`
+      INSERT INTO orders SELECT i, i FROM generate_series(100, 140) i ON CONFLICT (id) DO NOTHING;
+      UPDATE orders SET label = '${round}' WHERE id < 120;
+      UPDATE orders SET label = 'no number' WHERE id = ${120 + round};
+      DELETE FROM orders WHERE id > 130`)
+    t.ok(adds(await running.part('search')))
+  }
+  const { dead, pending, records, topics } = await running.until(
+    'search',
+    (part) => part.dead >= 11 && part.pending === 0,
+  )
+  const known = (await running.log.describe()).topics.find(({ topic }) => topic === topics[0])!
+  t.equal(records, Number(known.partitions[0]!.end), 'as many as the topic has')
+  t.same([dead, pending], [11, 0], 'those of the rows that stayed')
 })
 
 test('an index that disappears while it is written is made and filled again', async (t) => {

@@ -42,6 +42,15 @@ const cases: readonly Case[] = [
     faults: ['7:1: sink: is not an option; did you mean sinks?'],
   },
   {
+    what: 'faults of topics and of the cap',
+    tail: "log: {cap: 120%}\ntopics:\n  'shop.*': {cleanup.polcy: compact, retention.ms: 1 day}\n",
+    faults: [
+      '7:12: log.cap: must be a share such as 80%, not "120%"',
+      '9:14: topics["shop.*"].cleanup.polcy: is not an option; did you mean cleanup.policy?',
+      '9:52: topics["shop.*"].retention.ms: must be a number, not "1 day"',
+    ],
+  },
+  {
     what: 'a value that is none of those allowed',
     tail: '    snapshot: inital\n',
     faults: [
@@ -246,8 +255,8 @@ const cases: readonly Case[] = [
   },
   {
     what: 'a log of another kind',
-    text: `log: {type: kafka}\n${head}`,
-    faults: ['1:13: log.type: must be embedded, not "kafka"'],
+    text: `log: {type: pulsar}\n${head}`,
+    faults: ['1:13: log.type: must be one of embedded, kafka, not "pulsar"'],
   },
   {
     what: 'variables that are missing or not finished, where they stand',

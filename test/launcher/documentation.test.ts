@@ -7,12 +7,11 @@ import { namesAt, shapeOf } from '../../src/launcher/shape.ts'
 const text = (path: string) => readFileSync(new URL(`../../docs/${path}`, import.meta.url), 'utf8')
 
 test('every option of every connector and sink is documented under its type', async (t) => {
-  const sections = new Map(
-    text('configuration.md')
-      .split('\n### ')
-      .slice(1)
-      .map((section) => [section.split('`')[1], section]),
-  )
+  const sections = new Map<string, string>()
+  for (const section of text('configuration.md').split('\n### ').slice(1)) {
+    const type = section.split('`')[1]!
+    sections.set(type, `${sections.get(type) ?? ''}${section}`) // A connector and a sink may share it.
+  }
   for (const { type, options } of [...registry.connectors, ...registry.sinks]) {
     for (const name of namesAt(shapeOf(options), [])) {
       if (name === 'type') continue

@@ -66,3 +66,10 @@ test('how long a slot will last stands below the table', async (t) => {
   const parts = [{ ...connector!, detail: { slot: 'shop', wal } }, ...others]
   t.ok(showStatus({ ...status, parts }).endsWith(`\nshop: ${wal}`))
 })
+
+test('what is kept of transactions in progress stands there, too', async (t) => {
+  const [connector, ...others] = status.parts
+  const detail = { 'streamed.transactions': 1, 'streamed.bytes': 1_500_000 }
+  const shown = showStatus({ ...status, parts: [{ ...connector!, detail }, ...others] })
+  t.ok(shown.endsWith('\nshop: 1.5 MB kept of transactions in progress'))
+})

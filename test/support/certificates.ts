@@ -48,7 +48,7 @@ function make(
   )
   const signature = sign('sha256', tbs, authority?.privateKey ?? privateKey)
   const whole = tlv(0x30, tbs, algorithm, tlv(0x03, Buffer.from([0]), signature))
-  const lines = whole.toString('base64').replaceAll(/.{64}/g, '$&\n')
+  const lines = whole.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n')
   const pem = `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   return { pem, key, name, privateKey }

@@ -101,7 +101,7 @@ async function play(config: Config, url: string): Promise<number> {
   if (!views.ok) throw new Error(views.faults.map(showFault).join('\n'))
   const log = await openEmbeddedLog({ path: config.log.path })
   const say = (name: string, line: string) => console.log(`${name}: ${line}`)
-  const parts = openParts(config, { log, topology: views.topology, say })
+  const parts = openParts(config, { log, ...views, say })
   const latest: Latest = { change: undefined, document: undefined }
   watch(log.reader(views.topology.topics, 'demo'), (record) => (latest.change = record))
   watch(log.reader(['shop.orders'], 'demo'), (record) => (latest.document = record))

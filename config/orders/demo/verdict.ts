@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Redis } from 'ioredis'
 import type { Client } from 'pg'
@@ -25,10 +26,11 @@ export async function expected(client: Client): Promise<Documents> {
   return new Map(rows.map(({ id, doc }) => [String(id), doc]))
 }
 
-export function inSqlite(path: string): Documents {
+export function inSqlite(path: string, table = 'orders'): Documents {
+  if (!existsSync(path)) return new Map()
   const database = new DatabaseSync(path, { readOnly: true })
   try {
-    const rows = database.prepare('SELECT id, doc FROM orders').all()
+    const rows = database.prepare(`SELECT id, doc FROM ${table}`).all()
     return new Map(rows.map(({ id, doc }) => [String(id), JSON.parse(String(doc))]))
   } catch {
     return new Map() // The table is not there yet.
@@ -37,15 +39,16 @@ export function inSqlite(path: string): Documents {
   }
 }
 
-export async function inRedis(url: string): Promise<Documents> {
+export async function inRedis(url: string, prefix = 'order'): Promise<Documents> {
+  const isDocument = new RegExp(`^${prefix}:-?\\d+$`)
   const redis = new Redis(url)
   try {
     const documents = new Map<string, unknown>()
-    for await (const keys of redis.scanStream({ match: 'order:*', count: 1000 })) {
+    for await (const keys of redis.scanStream({ match: `${prefix}:*`, count: 1000 })) {
       for (const key of keys as string[]) {
-        if (!/^order:\d+$/.test(key)) continue
+        if (!isDocument.test(key)) continue
         const text = await redis.get(key)
-        if (text !== null) documents.set(key.slice('order:'.length), JSON.parse(text))
+        if (text !== null) documents.set(key.slice(prefix.length + 1), JSON.parse(text))
       }
     }
     return documents

@@ -1,7 +1,7 @@
 import { type Letter, lettersOf, recordOf } from '../../log/letter.ts'
-import { ReadOnlyLog } from '../../log/read-only.ts'
+import type { ReadOnlyLog } from '../../log/read-only.ts'
 import { askControl } from '../control.ts'
-import { findDataDirectory } from '../data-directory.ts'
+import { findDataDirectory, openReadOnly } from '../data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
 import { exportLetter, letterAsJson, showLetter, showLetterRow } from '../letter-text.ts'
 import type { Dealt } from '../replay.ts'
@@ -116,7 +116,7 @@ function isOf({ sink: group }: Letter, name: string): boolean {
 }
 
 async function withLog<T>(file: string, work: (log: ReadOnlyLog) => Promise<T>): Promise<T> {
-  const log = new ReadOnlyLog(findDataDirectory({ file }, process.env))
+  const log = openReadOnly(findDataDirectory({ file }, process.env))
   try {
     return await work(log)
   } finally {

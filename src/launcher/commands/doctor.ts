@@ -16,15 +16,12 @@ export interface DoctorOptions {
   readonly patienceMs?: number
 }
 
-/** A finding, with the SQL that repairs it where a database is concerned. */
-type Repairable = Finding & { readonly repair?: readonly string[] }
-
 /** What was found of one part of a pipeline. */
 export interface Examined {
-  readonly kind: 'connector' | 'sink'
+  readonly kind: 'log' | 'connector' | 'sink'
   readonly name: string
   readonly type: string
-  readonly findings: readonly Repairable[]
+  readonly findings: readonly Finding[]
 }
 
 /** `millrace doctor FILE`: asks every part what would go wrong. Changes nothing. */
@@ -46,21 +43,29 @@ export async function doctorCommand(file: string, options: DoctorOptions = {}): 
   return healthy ? exitCodes.ok : exitCodes.failed
 }
 
-type Check = (options: unknown, named: { pipeline: string; name: string }) => AsyncIterable<Finding>
-
 /** All parts look around at the same time: most of it is waiting for servers. */
 function examine(config: Config, patienceMs: number): Promise<Examined[]> {
   const examineAs =
     (kind: Examined['kind']) =>
     async ({ name, plugin, options }: Config['connectors' | 'sinks'][number]) => {
-      const check: Check = plugin.check
-      const found = check.call(plugin, options, { pipeline: config.name, name })
+      const found = plugin.check(options, { pipeline: config.name, name })
       return { kind, name, type: plugin.type, findings: await collect(found, patienceMs) }
     }
   return Promise.all([
+    ...examineLog(config, patienceMs),
     ...config.connectors.map(examineAs('connector')),
     ...config.sinks.map(examineAs('sink')),
   ])
+}
+
+function examineLog({ name, log: { kafka }, topics = [] }: Config, patienceMs: number) {
+  if (kafka === undefined) return []
+  const examine = async (): Promise<Examined> => {
+    const { checkKafka } = await import('../../log/kafka/check.ts')
+    const found = checkKafka({ pipeline: name, options: kafka, topics })
+    return { kind: 'log', name, type: 'kafka', findings: await collect(found, patienceMs) }
+  }
+  return [examine()]
 }
 
 async function collect(found: AsyncIterable<Finding>, patienceMs: number): Promise<Finding[]> {
@@ -101,7 +106,7 @@ export function showParts(parts: readonly Examined[], color = false): string {
   ].join('\n')
 }
 
-function showFinding({ level, what, hint, repair }: Repairable, color: boolean): string[] {
+function showFinding({ level, what, hint, repair }: Finding, color: boolean): string[] {
   const word = level.padEnd(7)
   const shown = color ? styleText(colors[level], word) : word
   return [

@@ -1,17 +1,20 @@
 import { describeError, MillraceError } from '../../core/errors.ts'
-import { type EmbeddedLog, openEmbeddedLog } from '../../log/embedded.ts'
+import type { Topology } from '../../streams/topology.ts'
 import { type Config, loadConfig } from '../config.ts'
+import { operateConnector } from '../connectors.ts'
+import { serveHttp } from '../console.ts'
 import { serveControl } from '../control.ts'
+import { type Deployment, describeDeployment, saveDeployment } from '../deployment.ts'
 import { type ExitCode, exitCodes, listenForStop } from '../exit.ts'
 import { type Fault, showFault } from '../fault.ts'
 import type { Mask } from '../mask.ts'
-import { keepPaused, operate } from '../operate.ts'
+import { type OpenedLog, openLog } from '../opened-log.ts'
+import { keepPaused } from '../operate.ts'
 import { openParts } from '../parts.ts'
 import { type Parts, run } from '../pipeline.ts'
 import { type Registry, registry } from '../registry.ts'
 import { askForSnapshot } from '../snapshots.ts'
 import { statusOf } from '../status.ts'
-import { tap } from '../tap.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
 import { loadViews } from '../views.ts'
 import { narrate, untilNothingIsLeft } from '../watch.ts'
@@ -33,22 +36,24 @@ export async function runCommand(file: string, options: RunOptions = {}): Promis
   crashCleanly(terminal)
   const views = await loadViews(config)
   if (!views.ok) return invalid(views.faults, terminal)
-  let log: EmbeddedLog
+  const say = (name: string, line: string) => terminal.note(`${name}: ${line}`)
+  let opened: OpenedLog
   try {
-    log = await openEmbeddedLog({ path: config.log.path })
+    opened = await openLog({ config, ...views, say: (line) => say('log', line) })
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     terminal.note(describeError(error))
     return exitCodes.failed
   }
-  const say = (name: string, line: string) => terminal.note(`${name}: ${line}`)
-  const parts = openParts(config, { log, topology: views.topology, say })
+  const parts = openParts(config, { log: opened.log, ...views, say })
   const changed = options.change?.(parts) ?? parts
-  return await runParts(changed, log, {
+  return await runParts(changed, opened, {
     config,
     mask,
     terminal,
     drainMs: options.drainMs ?? 30_000,
+    deployment: describeDeployment(config, views.topology),
+    topology: views.topology,
   })
 }
 
@@ -57,34 +62,42 @@ interface Running {
   readonly mask: Mask
   readonly terminal: Terminal
   readonly drainMs: number
+  readonly deployment: Deployment
+  readonly topology: Topology
 }
 
 async function runParts(
   parts: Parts,
-  log: EmbeddedLog,
-  { config, mask, terminal, drainMs }: Running,
+  { log, letters: openLetters, serve }: OpenedLog,
+  { config, mask, terminal, drainMs, deployment, topology }: Running,
 ): Promise<ExitCode> {
   const { path } = config.log
   const startedAt = new Date()
-  const openLetters = (group: string) => log.letters.open(group)
   const status = () => statusOf(parts, { startedAt, path, mask, openLetters })
   keepPaused(parts, path)
+  saveDeployment(path, deployment)
   const stop = listenForStop(drainMs, (signal) =>
     terminal.note(`${signal}: finishing what is under way; once more to stop at once`),
   )
   const ended = new AbortController()
+  const either = AbortSignal.any([stop.signal, ended.signal])
+  const serving = serve(parts, either)
   const control = await serveControl(path, (asked, signal) => {
-    if (asked.ask === 'tap') return tap(log, asked, signal)
     if (asked.ask === 'status') return once(status)
-    if (asked.ask !== 'snapshot') return operate({ parts, log, directory: path }, asked, signal)
+    if (asked.ask === 'connector') {
+      return once(async () => ({ said: operateConnector(parts, path, asked) }))
+    }
+    if (asked.ask !== 'snapshot') return serving.answer(asked, signal)
     return once(async () => ({ said: askForSnapshot(parts, asked) }))
   })
+  const http = config.http && (await serveHttp(config.http, { parts, log, topology, status }))
   for (const line of summary(config)) terminal.note(line)
+  if (http !== undefined) terminal.note(`  answers at ${http.url}`)
   const telling = narrate(parts, status, terminal, ended.signal)
   const end = untilNothingIsLeft(parts, status, ended.signal).then(() => ended.abort())
-  const running = run(parts, AbortSignal.any([stop.signal, ended.signal])).then(async () => {
+  const running = run(parts, either).then(async () => {
     ended.abort()
-    await Promise.all([telling, end, control()])
+    await Promise.all([telling, end, serving.done, control(), http?.close()])
     await log.close()
     return stop.signal.aborted ? exitCodes.ok : exitCodes.failed
   })

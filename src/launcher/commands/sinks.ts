@@ -2,14 +2,15 @@ import { askControl, type Question } from '../control.ts'
 import { findDataDirectory } from '../data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
 import { readPauses, savePauses } from '../pauses.ts'
+import type { RewindTo } from '../rewind.ts'
 import { openTerminal } from '../terminal.ts'
 
 export type SinkOrder = Extract<Question, { readonly ask: 'sink' }>['do']
 
 export interface SinkOptions {
   readonly do: SinkOrder
-  /** Where to rewind to, in ms since 1970; to the beginning if it is missing. */
-  readonly to?: number | undefined
+  /** Where to rewind to; to the beginning if it is missing. */
+  readonly to?: RewindTo | undefined
 }
 
 /** `millrace sink pause|resume|rewind|refill FILE SINK`: one sink, while all else runs. */
@@ -38,12 +39,12 @@ export async function sinkCommand(
 
 /** A pause may be lifted before a start; whatever touches the target needs the sink to run. */
 function whileNothingRuns(directory: string, sink: string, order: SinkOrder): string {
-  const pauses = new Map(readPauses(directory))
+  const pauses = readPauses(directory, 'sinks')
   const names = [...pauses.keys()].filter((name) => name === sink || name.startsWith(`${sink}/`))
   if (order !== 'resume' || names.length === 0) {
     throw new CommandFailure(`nothing is running on ${directory}: start the pipeline first`)
   }
   for (const name of names) pauses.delete(name)
-  savePauses(directory, pauses)
+  savePauses(directory, 'sinks', pauses)
   return 'goes on with the next start'
 }

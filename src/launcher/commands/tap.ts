@@ -1,6 +1,5 @@
-import { ReadOnlyLog } from '../../log/read-only.ts'
 import { askControl } from '../control.ts'
-import { findDataDirectory, type Named } from '../data-directory.ts'
+import { findDataDirectory, type Named, openReadOnly } from '../data-directory.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
 import { showTapped, type TapOptions, type Tapped, tappedAsJson, tapWhatIsThere } from '../tap.ts'
 import { openTerminal } from '../terminal.ts'
@@ -37,7 +36,7 @@ async function* readDirectory(
   options: TapOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Tapped> {
-  const log = new ReadOnlyLog(directory)
+  const log = openReadOnly(directory)
   try {
     yield* tapWhatIsThere(log, options, signal)
   } finally {

@@ -127,7 +127,10 @@ function makeParts(directory: string, making: Making): Parts {
     pipeline: 'shop',
     log: failingLog(log, faults, durable),
     connectors: [
-      { name: 'db', connector: failingSource(source, 'db→log', faults), meter: new Meter() },
+      {
+        ...{ name: 'db', connector: failingSource(source, 'db→log', faults) },
+        ...{ meter: new Meter(), gate: new Gate('connector') },
+      },
     ],
     views: {
       ...{ name: 'views', topics: topology.topics, group: 'views' },

@@ -2,6 +2,7 @@ import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { jarsOf } from './jars.ts'
 import { findJdk, type Jdk, quickStart } from './java.ts'
+import { makeSecure, type SecureListeners } from './kafka-secure.ts'
 import { type Launched, launch, removeFolder, serverFolder } from './launch.ts'
 import { run } from './missing.ts'
 import { freePort } from './ports.ts'
@@ -12,12 +13,16 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3
   /** Further lines of server.properties. */
   readonly extra?: readonly string[]
+  /** Listeners with TLS and SASL, and access control: see kafka-secure.ts. */
+  readonly secure?: boolean
 }
 
 /** A real Kafka without ZooKeeper; every node is a broker and a controller. */
 export interface KafkaCluster {
   /** The brokers' addresses, as clients take them. */
   readonly bootstrap: string
+  /** Of the first broker, with `secure`. */
+  readonly secure?: SecureListeners
   stop(): Promise<void>
   /** A crash of one node, counted from 1; its data stay for `restart()`. */
   kill(node: number): Promise<void>
@@ -43,16 +48,20 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const nodes = await Promise.all(
     Array.from({ length: options.brokers ?? 1 }, (_, index) => prepare(folder, index + 1)),
   )
+  const secure = options.secure ? await makeSecure() : undefined
   for (const node of nodes) {
     const file = join(node.folder, 'server.properties')
-    await writeFile(file, properties(node, nodes, options.extra ?? []))
+    const extra = [...(options.extra ?? []), ...(secure?.lines ?? [])]
+    await writeFile(file, properties(node, nodes, { extra, listeners: secure?.listeners ?? [] }))
   }
   await writeFile(join(folder, 'log4j2.xml'), logging)
-  const start = (node: Node) => startNode(node, jdk, jars)
+  const scram = secure?.scram ?? []
+  const start = (node: Node) => startNode(node, { jdk, jars, scram })
   const running = new Map<number, Launched>()
   await Promise.all(nodes.map(async (node) => void running.set(node.id, await start(node))))
   return {
     bootstrap: nodes.map((node) => `127.0.0.1:${node.port}`).join(','),
+    ...(secure && { secure: secure.found }),
     async stop() {
       await Promise.all([...running.values()].map((node) => node.stop('SIGKILL')))
       await removeFolder(folder)
@@ -73,13 +82,20 @@ async function prepare(folder: string, id: number): Promise<Node> {
   return { ...node, folder: own }
 }
 
-async function startNode(node: Node, jdk: Jdk, jars: string): Promise<Launched> {
+interface Installed {
+  readonly jdk: Jdk
+  readonly jars: string
+  /** Users to be known from the beginning, as the format command takes them. */
+  readonly scram: readonly string[]
+}
+
+async function startNode(node: Node, { jdk, jars, scram }: Installed): Promise<Launched> {
   const file = join(node.folder, 'server.properties')
   const log4j = `-Dlog4j2.configurationFile=${join(node.folder, '..', 'log4j2.xml')}`
   const java = [...quickStart, log4j, '-cp', join(jars, 'lib', '*')]
   const formatted = await stat(join(node.folder, 'data', 'meta.properties')).catch(() => undefined)
   if (formatted === undefined) {
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file]
+    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file, ...scram]
     await run(jdk.java, ['-Xmx128m', ...java, ...format])
   }
   const started = await logHas(join(node.folder, 'server.log'), 'Kafka Server started')
@@ -92,18 +108,25 @@ async function startNode(node: Node, jdk: Jdk, jars: string): Promise<Launched> 
   })
 }
 
-function properties(node: Node, nodes: readonly Node[], extra: readonly string[]): string {
+interface Further {
+  readonly extra: readonly string[]
+  readonly listeners: readonly string[]
+}
+
+function properties(node: Node, nodes: readonly Node[], { extra, listeners }: Further): string {
   const voters = nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`)
   const replicas = nodes.length
   const inSync = Math.min(replicas, 2)
+  const offered = [`PLAINTEXT://127.0.0.1:${node.port}`, ...listeners]
+  const protocols = offered.map((each) => each.split(':')[0]!).map((name) => `${name}:${name}`)
   const lines = [
     'process.roles=broker,controller',
     `node.id=${node.id}`,
     `controller.quorum.voters=${voters.join(',')}`,
     'controller.listener.names=CONTROLLER',
-    `listeners=PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${node.port}`,
-    'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    `listeners=${[...offered, `CONTROLLER://127.0.0.1:${node.controllerPort}`].join(',')}`,
+    `advertised.listeners=${offered.join(',')}`,
+    `listener.security.protocol.map=CONTROLLER:PLAINTEXT,${protocols.join(',')}`,
     'inter.broker.listener.name=PLAINTEXT',
     `log.dirs=${join(node.folder, 'data')}`,
     `default.replication.factor=${replicas}`,

@@ -1,9 +1,10 @@
+import { startKafka } from './kafka.ts'
 import { MissingServer } from './missing.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { startElasticsearch, startOpensearch } from './search.ts'
 
-export type ServerName = 'postgres' | 'redis' | 'elasticsearch' | 'opensearch'
+export type ServerName = 'postgres' | 'redis' | 'elasticsearch' | 'opensearch' | 'kafka'
 
 interface Stoppable {
   readonly url: string
@@ -17,6 +18,10 @@ const starts: Readonly<Record<ServerName, () => Promise<Stoppable>>> = {
   redis: () => startRedis(),
   elasticsearch: () => startElasticsearch(),
   opensearch: () => startOpensearch(),
+  kafka: async () => {
+    const { bootstrap, stop } = await startKafka()
+    return { url: bootstrap, stop }
+  },
 }
 
 /** The servers of one test run, for all of its files. */
@@ -31,7 +36,7 @@ export const missingVariable = (name: ServerName) => `MILLRACE_TEST_${name.toUpp
 
 /** Starts them side by side. One that cannot be had is passed on as a sentence that says why. */
 export async function startShared(
-  names: readonly ServerName[] = ['postgres', 'redis', 'elasticsearch', 'opensearch'],
+  names: readonly ServerName[] = ['postgres', 'redis', 'elasticsearch', 'opensearch', 'kafka'],
 ): Promise<SharedServers> {
   const env: Record<string, string> = {}
   const running: Stoppable[] = []

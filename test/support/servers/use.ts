@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
+import { type KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts'
 import { MissingServer } from './missing.ts'
 import { execute, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts'
 import { ask, type RedisOptions, type RedisServer, startRedis } from './redis.ts'
@@ -105,6 +106,24 @@ async function useSearch(
   if (shared !== undefined) return { url: shared }
   const server = await own(t, name, start)
   return { url: server.url, server }
+}
+
+export interface TestKafka {
+  /** The brokers' addresses, separated by commas. */
+  readonly bootstrap: string
+  /** For names of topics, groups and writers: nobody else begins theirs so. */
+  readonly prefix: string
+  /** The cluster, where it is the test's own: `useKafka(t, {…})`. */
+  readonly cluster?: KafkaCluster
+}
+
+/** A Kafka. Tests share it, so each begins its names with a prefix of its own. */
+export async function useKafka(t: Test, options?: KafkaOptions): Promise<TestKafka> {
+  const prefix = `t${randomBytes(4).toString('hex')}`
+  const shared = options === undefined ? sharedUrl('kafka') : undefined
+  if (shared !== undefined) return { bootstrap: shared, prefix }
+  const cluster = await own(t, 'kafka', () => startKafka(options))
+  return { bootstrap: cluster.bootstrap, prefix, cluster }
 }
 
 function sharedUrl(name: ServerName): string | undefined {

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs'
+import { ReadOnlyLog } from '../../log/read-only.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { readDeployment } from '../deployment.ts'
+import { type ExitCode, exitCodes } from '../exit.ts'
+import { type Fault, showFault } from '../fault.ts'
+import { planChanges, showPlan } from '../plan.ts'
+import { type Registry, registry } from '../registry.ts'
+import { holdsLog } from '../tap.ts'
+import { openTerminal, type Terminal } from '../terminal.ts'
+import { viewsBuiltBy } from '../view-state.ts'
+import { loadViews } from '../views.ts'
+
+export interface PlanOptions {
+  readonly json?: boolean | undefined
+  readonly registry?: Registry
+}
+
+/** `millrace plan FILE`: what a start would change. 0: nothing, 2: something, 1: no start. */
+export async function planCommand(
+  file: string,
+  { json = false, registry: known = registry }: PlanOptions = {},
+): Promise<ExitCode> {
+  const loaded = loadConfig(file, known, process.env)
+  const terminal = openTerminal(loaded.mask)
+  if (!loaded.ok) return faulty(loaded.faults, terminal, json)
+  const views = await loadViews(loaded.config)
+  if (!views.ok) return faulty(views.faults, terminal, json)
+  const changes = await withLog(loaded.config, (log) =>
+    planChanges({
+      config: loaded.config,
+      topology: views.topology,
+      last: readDeployment(loaded.config.log.path),
+      log,
+      builtBy: log === undefined ? '' : viewsBuiltBy(log, loaded.config.name),
+    }),
+  )
+  await terminal.print(json ? JSON.stringify({ v: 1, changes }) : showPlan(changes))
+  return changes.length === 0 ? exitCodes.ok : exitCodes.changes
+}
+
+async function withLog<T>(
+  { log: { path } }: Config,
+  look: (log: ReadOnlyLog | undefined) => T,
+): Promise<T> {
+  if (!existsSync(path) || !holdsLog(path)) return look(undefined)
+  const log = new ReadOnlyLog(path)
+  try {
+    return look(log)
+  } finally {
+    await log.close()
+  }
+}
+
+async function faulty(
+  faults: readonly Fault[],
+  terminal: Terminal,
+  json: boolean,
+): Promise<ExitCode> {
+  if (json) await terminal.print(JSON.stringify({ v: 1, faults }))
+  else for (const fault of faults) terminal.note(showFault(fault))
+  return exitCodes.failed
+}
