@@ -33,6 +33,7 @@ import { Servers } from './servers.ts'
  * did not tell of is swept: so nothing that was deleted comes back.
  */
 export class RedisSink implements Sink<LogRecord> {
+  readonly overlaps = true
   readonly #servers: Servers
   readonly #form: Form
   readonly #place: Place
@@ -88,11 +89,11 @@ export class RedisSink implements Sink<LogRecord> {
 
   async commit(checkpoint: Checkpoint): Promise<void> {
     const { checkpoint: stored, marker } = this.#resumed()
+    const isRead = this.#atEnd || checkpoint.timestamp >= (marker.filling ?? 0)
+    this.#atEnd = true // Until the next batch, which may come before this commit ends.
     await this.#assertShards(marker)
     await this.#replace(advance(stored, checkpoint), marker)
     this.#timestamp = checkpoint.timestamp
-    const isRead = this.#atEnd || checkpoint.timestamp >= (marker.filling ?? 0)
-    this.#atEnd = true
     if (marker.filling !== null && isRead) await this.#sweep()
   }
 

@@ -37,8 +37,8 @@ export interface SinkUnderTest {
 }
 
 /**
- * What every sink keeps, whatever it writes to. Call it once for each kind of sink, with what runs a
- * test: `nodeRun` for node:test.
+ * What every sink keeps, whatever it writes to. Call it once for each kind of sink, with what runs
+ * a test: `nodeRun` for node:test.
  */
 export function sinkContract(run: Run, { name, promises, make }: SinkUnderTest): void {
   const promise = (sentence: string, body: Body) => {

@@ -31,8 +31,8 @@ export interface StoredCheckpoint {
   /** Digest of the options that shape what is written. */
   readonly config: string
   /**
-   * While a target is filled again that was not empty: what lay in it, in the sink's own words. What
-   * has not been written anew at the end is removed.
+   * While a target is filled again that was not empty: what lay in it, in the sink's own words.
+   * What has not been written anew at the end is removed.
    */
   readonly sweep?: string
 }

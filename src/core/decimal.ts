@@ -1,7 +1,7 @@
 /**
  * An exact decimal number: what `numeric` is in Postgres, whose rules for the digits behind the
- * point it follows (`numeric.c`): a sum has as many as the longer operand, a product as many as both
- * together, a quotient at least 16 significant digits.
+ * point it follows (`numeric.c`): a sum has as many as the longer operand, a product as many as
+ * both together, a quotient at least 16 significant digits.
  */
 export class Decimal {
   /** The value times 10^scale. */
@@ -14,7 +14,7 @@ export class Decimal {
     this.#scale = scale
   }
 
-  /** Of an integer, a finite double (its shortest text) or digits; `undefined` if it is no number. */
+  /** Of an integer, a finite double (its shortest text) or digits; `undefined`: it is no number. */
   static of(value: string | number | bigint): Decimal | undefined {
     if (typeof value === 'bigint') return new Decimal(value, 0)
     const match = written.exec(String(value))

@@ -33,6 +33,7 @@ interface Pack {
   readonly packed: PackedRecords
   /** Somebody has looked into the records, and may keep views of the bytes. */
   isSeen: boolean
+  isFree: boolean
 }
 
 const packs = new WeakMap<readonly unknown[], Pack>()
@@ -40,8 +41,9 @@ const packs = new WeakMap<readonly unknown[], Pack>()
 /** The records as an array, which is filled once somebody looks into it. */
 export function asRecords(packed: PackedRecords): readonly NewRecord[] {
   const array: NewRecord[] = []
-  const pack: Pack = { packed, isSeen: false }
+  const pack: Pack = { packed, isSeen: false, isFree: false }
   const filled = () => {
+    if (pack.isFree) throw new Error('records were looked at after they had been given back')
     if (!pack.isSeen) array.push(...unpack(packed))
     pack.isSeen = true
     return array
@@ -58,14 +60,15 @@ export function asRecords(packed: PackedRecords): readonly NewRecord[] {
 
 /** What such an array is made of; `undefined` for any other. */
 export function packedOf(records: readonly unknown[]): PackedRecords | undefined {
-  return packs.get(records)?.packed
+  const pack = packs.get(records)
+  return pack?.isFree ? undefined : pack?.packed
 }
 
 /** Who has written such an array down somewhere else, and needs it no more, says so. */
 export function freeRecords(records: readonly unknown[]): void {
   const pack = packs.get(records)
-  if (pack === undefined || pack.isSeen) return
-  packs.delete(records)
+  if (pack === undefined || pack.isSeen || pack.isFree) return
+  pack.isFree = true
   pack.packed.free?.()
 }
 
@@ -73,7 +76,7 @@ export function freeRecords(records: readonly unknown[]): void {
 export function lastTimestamp(
   records: readonly { readonly timestamp: number }[],
 ): number | undefined {
-  return (packedOf(records) ?? records.at(-1))?.timestamp
+  return (packs.get(records)?.packed ?? records.at(-1))?.timestamp
 }
 
 function* unpack({ bytes, ends, ...shared }: PackedRecords): Generator<NewRecord> {

@@ -87,7 +87,10 @@ class PipelineSubject implements Subject {
     const readers = [...(parts.views === undefined ? [] : [parts.views]), ...this.#streams]
     let goal: LogInfo | undefined
     while (!signal.aborted) {
-      if (goal === undefined && this.#connectorsAreAt(version)) goal = await log.describe()
+      if (goal === undefined && this.#connectorsAreAt(version)) {
+        if (log instanceof EmbeddedLog) await log.settled()
+        goal = await log.describe()
+      }
       const then = goal
       if (then && readers.every((part) => part.progress.lag(then, part.topics).records === 0)) {
         return true

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { MillraceError } from '../core/errors.ts'
 import type { Assignment, DeadLetters, Log, LogInfo, Task, TopicInfo } from '../core/log.ts'
 import type { LogRecord, NewRecord } from '../core/record.ts'
@@ -183,6 +184,15 @@ export class EmbeddedLog implements Log, Readable {
     const grown = this.#grown
     this.#grown = Promise.withResolvers()
     grown.resolve()
+  }
+
+  /**
+   * Resolves once what was being committed at the call is shown to readers. The store itself shows
+   * a commit to those who look into it a moment earlier.
+   */
+  async settled(): Promise<void> {
+    await this.#last
+    await setImmediate()
   }
 
   visible(topics: readonly string[]): number {

@@ -249,8 +249,8 @@ export class KStream<V, K = Json> {
   }
 
   /**
-   * Writes the stream to a topic, or to the topic that each record's function names. A null value is
-   * a tombstone. A key that is no object is written as `{"key":…}`, or under the name given.
+   * Writes the stream to a topic, or to the topic that each record's function names. A null value
+   * is a tombstone. A key that is no object is written as `{"key":…}`, or under the name given.
    */
   to(
     topic: string | ((value: V, key: K) => string),

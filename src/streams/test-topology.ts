@@ -76,8 +76,8 @@ export class TestTopology {
   }
 
   /**
-   * Moves the clock, and with it the time that inputs without one get. Timers of the clock come due;
-   * with the topology's `idleMs`, so do windows and whatever else waits for time to go on.
+   * Moves the clock, and with it the time that inputs without one get. Timers of the clock come
+   * due; with the topology's `idleMs`, so do windows and whatever else waits for time to go on.
    */
   advance(ms: number): void {
     this.#now += ms

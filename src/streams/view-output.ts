@@ -78,9 +78,10 @@ export class ViewOutput {
   }
 
   /**
-   * Adds what really changed to the output, until that is full or others should get their turn, and
-   * remembers it as told. Returns whether that was all; if not, it is to be called again. Each change is held back until another
-   * one follows, since the last one ends the commit in this topic.
+   * Adds what really changed to the output, until that is full or others should get their turn,
+   * and remembers it as told. Returns whether that was all; if not, it is to be called again. Each
+   * change is held back until another one follows, since the last one ends the commit in this
+   * topic.
    */
   emit(commit: Emission, output: Output): boolean {
     if (this.#hasStored) this.spill()

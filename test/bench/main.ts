@@ -6,6 +6,7 @@ import { kafkaLatency, kafkaSink, kafkaSource } from './kafka.ts'
 import { log } from './log.ts'
 import { round } from './measure.ts'
 import { path } from './path.ts'
+import { redis } from './redis.ts'
 import { searchElasticsearch, searchOpensearch } from './search.ts'
 import { snapshot } from './snapshot.ts'
 import { source, sourceSmall } from './source.ts'
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, Bench>> = {
   decode,
   view,
   path,
+  redis,
   'kafka-source': kafkaSource,
   'kafka-sink': kafkaSink,
   'kafka-latency': kafkaLatency,

@@ -7,7 +7,7 @@ export type Documents = Readonly<Record<string, unknown>>
 
 export function inSqlite(path: string, table: string): Documents {
   if (!existsSync(path)) return {}
-  const database = new DatabaseSync(path, { readOnly: true })
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
   try {
     const known = 'SELECT 1 FROM sqlite_schema WHERE name = ?'
     if (database.prepare(known).get(table) === undefined) return {}

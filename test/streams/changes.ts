@@ -63,6 +63,14 @@ export class TestLog {
     }
   }
 
+  /** Appends a record that something else wrote, as a commit of its own. */
+  append(record: NewRecord): void {
+    this.#sequence++
+    const offset = this.#offsets.get(record.topic) ?? 0n
+    this.#offsets.set(record.topic, offset + 1n)
+    this.records.push({ ...record, partition: 0, offset, sequence: this.#sequence })
+  }
+
   /** The records from the `from`-th on, in batches that end before each index in `cuts`. */
   *batches(from: number, cuts: ReadonlySet<number> = new Set()): Generator<Batch<LogRecord>> {
     let start = from

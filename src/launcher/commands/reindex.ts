@@ -25,8 +25,8 @@ const tellEveryMs = 2_000
 const patienceMs = 60_000
 
 /**
- * `millrace reindex FILE SINK`: has a new target filled beside the one that serves, compares it with
- * the topic once it has caught up, and then has it take over.
+ * `millrace reindex FILE SINK`: has a new target filled beside the one that serves, compares it
+ * with the topic once it has caught up, and then has it take over.
  */
 export async function reindexCommand(
   file: string,

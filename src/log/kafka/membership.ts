@@ -63,7 +63,7 @@ export class Membership {
   readonly #joining: Cluster
   readonly #calls: Cluster
   readonly #owned = new Map<number, Ownership>()
-  readonly #fresh: Owned[] = []
+  readonly #fresh: Ownership[] = []
   #wake = () => {}
   readonly #closing = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -233,29 +233,34 @@ export class Membership {
 
   /** The group waits for members that are busy, as long as they give a sign of life. */
   async #lose(lost: readonly Ownership[]): Promise<void> {
-    for (const { stop } of lost) stop.abort()
     const late = new AbortController()
     const beating = this.#beat(late.signal).catch(() => {})
-    const deadline = sleep(rebalanceTimeoutMs / 2, undefined, { signal: late.signal }).catch(
-      () => {},
-    )
-    await Promise.race([Promise.all(lost.map(({ released }) => released)), deadline])
+    await this.#released(lost)
     late.abort()
     await beating
     for (const { partition } of lost) this.#owned.delete(partition)
   }
 
+  /** The group has given everything to others already. */
   async #loseAll(): Promise<void> {
     const all = [...this.#owned.values()]
-    for (const { stop } of all) stop.abort()
     this.#owned.clear()
-    this.#fresh.length = 0
     this.#member = ''
     this.#generation = -1
-    await Promise.race([
-      Promise.all(all.map(({ released }) => released)),
-      sleep(rebalanceTimeoutMs),
-    ])
+    await this.#released(all)
+  }
+
+  /** Takes partitions from those who read them, and waits for a while until they have done. */
+  async #released(lost: readonly Ownership[]): Promise<void> {
+    for (const each of lost) {
+      each.stop.abort()
+      const at = this.#fresh.indexOf(each)
+      if (at < 0) continue
+      this.#fresh.splice(at, 1) // Nobody has heard of it.
+      each.release()
+    }
+    const patience = sleep(rebalanceTimeoutMs / 2, undefined, { ref: false })
+    await Promise.race([Promise.all(lost.map(({ released }) => released)), patience])
   }
 
   /** Gives signs of life until the group wants something else. */
@@ -276,11 +281,8 @@ export class Membership {
 
   async #end(): Promise<void> {
     this.#closing.abort()
-    const all = [...this.#owned.values()]
-    for (const { stop } of all) stop.abort()
     this.#settled.resolve()
-    const patience = sleep(rebalanceTimeoutMs, undefined, { ref: false })
-    await Promise.race([Promise.all(all.map(({ released }) => released)), patience])
+    await this.#released([...this.#owned.values()])
     await this.#leave().catch(() => {})
     await Promise.all([this.#joining.close(), this.#calls.close()])
     await this.#running

@@ -1,8 +1,8 @@
 import type { Expression } from './expression.ts'
 
 /**
- * A table of a declared view: which rows and columns of it, and what is included by foreign key. The
- * root of a view and everything below it have the same shape.
+ * A table of a declared view: which rows and columns of it, and what is included by foreign key.
+ * The root of a view and everything below it have the same shape.
  */
 export interface Branch {
   readonly from: TableName

@@ -6,8 +6,9 @@ import type { Column, ColumnKind, Schema } from '../../core/schema.ts'
 type Convert = (value: Json) => unknown
 
 /**
- * A column's value as an expression sees it, by the column's type and never by the value: int2, int4,
- * int8 and oid are integers, numeric is a decimal, other numbers are doubles. `undefined`: no such column.
+ * A column's value as an expression sees it, by the column's type and never by the value: int2,
+ * int4, int8 and oid are integers, numeric is a decimal, other numbers are doubles. `undefined`: no
+ * such column.
  */
 export function columnValue(row: Row, name: string): unknown {
   const value = row[name]

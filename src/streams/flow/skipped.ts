@@ -1,6 +1,6 @@
 /**
- * Thrown where the user's code has failed and the topology is to go on: the operator leaves out what
- * it was given. The failure itself has been noted before.
+ * Thrown where the user's code has failed and the topology is to go on: the operator leaves out
+ * what it was given. The failure itself has been noted before.
  */
 export class Skipped extends Error {}
 

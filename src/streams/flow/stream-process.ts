@@ -91,22 +91,23 @@ class Work implements Processing {
     this.#timers.stream.advance(now)
   }
 
-  forward({ key, value, timestamp = this.time }: Parameters<Processing['forward']>[0]): void {
+  // The user's code takes these out of the object.
+  readonly forward: Processing['forward'] = ({ key, value, timestamp = this.time }) => {
     this.records.forward({ key: key ?? null, value: value ?? null, timestamp })
   }
 
-  store(name: string): ProcessorStore {
+  readonly store: Processing['store'] = (name) => {
     const store = this.#stores.get(name)
     if (store !== undefined) return store
     const known = [...this.#stores.keys()].join(', ')
     throw new Error(`the processor names no store ${name}; it names: ${known}`)
   }
 
-  setTimer(name: Json, at: number, clock: Clock = 'stream'): void {
+  readonly setTimer: Processing['setTimer'] = (name, at, clock = 'stream') => {
     this.#timers[clock].set(name, at)
   }
 
-  cancelTimer(name: Json, clock: Clock = 'stream'): void {
+  readonly cancelTimer: Processing['cancelTimer'] = (name, clock = 'stream') => {
     this.#timers[clock].cancel(name)
   }
 

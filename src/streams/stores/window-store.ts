@@ -23,6 +23,8 @@ export class WindowStore {
   readonly #rows: OrderedSpace
   readonly #byStart: OrderedSpace
   readonly #retentionMs: number
+  /** No window starts before this; known once it was looked for. */
+  #oldest = Number.NEGATIVE_INFINITY
 
   constructor(rows: OrderedSpace, byStart: OrderedSpace, retentionMs: number) {
     this.#rows = rows
@@ -44,6 +46,7 @@ export class WindowStore {
     }
     if (this.#rows.get([keyText, startText]) === undefined) {
       this.#byStart.put([startText, keyText], '')
+      this.#oldest = Math.min(this.#oldest, start)
     }
     this.#rows.put([keyText, startText], encodeStamped(stamped))
   }
@@ -63,9 +66,15 @@ export class WindowStore {
 
   /** Deletes windows that nothing can reach any more. */
   expire(streamTime: number): void {
+    const kept = streamTime - this.#retentionMs
+    // To look for the first window costs more than to count a record in.
+    if (this.#oldest >= kept) return
     let left = cleanedAtOnce
     for (const [[start, key]] of this.#byStart.scan([])) {
-      if (timeOf(start!) >= streamTime - this.#retentionMs || left-- === 0) return
+      if (timeOf(start!) >= kept || left-- === 0) {
+        this.#oldest = timeOf(start!)
+        return
+      }
       this.#byStart.delete([start!, key!])
       this.#rows.delete([key!, start!])
     }

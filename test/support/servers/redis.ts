@@ -9,6 +9,8 @@ export interface RedisOptions {
   /** Arguments for the server, e.g. `['--requirepass', 'secret']`. */
   readonly args?: readonly string[]
   readonly port?: number
+  /** Makes it a Sentinel, with this configuration file, which it writes to. */
+  readonly sentinel?: string
 }
 
 /** A real Redis or Valkey that keeps nothing on disk unless its arguments say so. */
@@ -32,6 +34,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     launch({
       command: binary.path,
       args: [
+        ...(options.sentinel === undefined ? [] : [options.sentinel, '--sentinel']),
         ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--databases', '1024'],
         ...['--save', '', '--appendonly', 'no', ...(options.args ?? [])],
       ],
