@@ -4,13 +4,15 @@
  * digests only, as some of them are secret.
  *
  *   {"v":1,"connectors":{"db":{"type":"postgres","digest":"…"}},"views":{"orders":"…"},
- *    "sinks":{"search/shop.orders":{"type":"redis","digest":"…"}},"topics":{"shop.*":{…}}}
+ *    "topologies":{"inventory":"…"},"topics":{"shop.*":{…}},
+ *    "sinks":{"search/shop.orders":{"type":"redis","digest":"…"}}}
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Step } from '../streams/step.ts'
+import type { StreamTopology } from '../streams/stream-topology.ts'
 import type { Topology } from '../streams/topology.ts'
 import type { Config } from './config.ts'
 import { partName } from './parts.ts'
@@ -23,15 +25,22 @@ const format = z.strictObject({
   salt: z.string(),
   connectors: z.record(z.string(), part),
   views: z.record(z.string(), z.string()),
+  /** Of streams. */
+  topologies: z.record(z.string(), z.string()).default({}),
   sinks: z.record(z.string(), part),
   topics: z.record(z.string(), z.unknown()),
 })
 
 export type Deployment = z.infer<typeof format>
 
+interface Definitions {
+  readonly topology: Topology
+  readonly streams: readonly StreamTopology[]
+}
+
 export function describeDeployment(
   { connectors, sinks, topicRules = {} }: Config,
-  topology: Topology,
+  { topology, streams }: Definitions,
   salt = randomBytes(16).toString('hex'),
 ): Deployment {
   const described = ({
@@ -47,6 +56,11 @@ export function describeDeployment(
     connectors: Object.fromEntries(connectors.map((each) => [each.name, described(each)])),
     views: Object.fromEntries(
       topology.views.map(({ name, step }) => [name, digest(salt, definitionOf(step))]),
+    ),
+    topologies: Object.fromEntries(
+      streams.map(({ name, hash, options: { onError, idleMs } }) => {
+        return [name, digest(salt, [hash, onError, idleMs])]
+      }),
     ),
     sinks: Object.fromEntries(
       sinks.flatMap((sink) =>

@@ -14,6 +14,7 @@ export function addLogCommands(program: Command, end: End): void {
   addPlan(program, end)
   addTopics(program, end)
   addOffsets(program, end)
+  addViews(program, end)
   addBackup(program, end)
   addRegistry(program, end)
 }
@@ -119,6 +120,21 @@ Examples:
     .action(async (file: string, name: string, position: string, options: { dryRun?: boolean }) => {
       const { setOffset } = await import('./commands/offsets.ts')
       end(await setOffset(file, name, { position, ...options }))
+    })
+}
+
+function addViews(program: Command, end: End): void {
+  const views = program.command('views').description('Look after the state of views.')
+  views.addHelpText('after', '\nExamples:\n  $ millrace views reset pipeline.yaml orders')
+  views
+    .command('reset')
+    .description('Have a view or a topology of streams made anew from the log at the next start.')
+    .argument('<file>', 'the configuration, in YAML; nothing may run on its data directory')
+    .argument('<name>', 'the view or topology; views are made anew together')
+    .option('--json', 'print JSON')
+    .action(async (file: string, name: string, options: { json?: boolean }) => {
+      const { resetView } = await import('./commands/views.ts')
+      end(await resetView(file, name, options))
     })
 }
 

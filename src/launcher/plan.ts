@@ -1,5 +1,6 @@
 import { storedGroups } from '../log/groups.ts'
 import type { ReadOnlyLog } from '../log/read-only.ts'
+import type { StreamTopology } from '../streams/stream-topology.ts'
 import type { Topology } from '../streams/topology.ts'
 import { policyOfConfig } from './cleaning.ts'
 import type { Config } from './config.ts'
@@ -7,10 +8,11 @@ import { type Deployment, describeDeployment } from './deployment.ts'
 import { groupOf } from './parts.ts'
 import { showPolicy } from './topic-report.ts'
 import type { TopicRules } from './topic-rules.ts'
+import { viewsGroup } from './view-state.ts'
 
 /** One thing that a start with a configuration would change. */
 export interface Change {
-  readonly kind: 'connector' | 'view' | 'sink' | 'topic' | 'group'
+  readonly kind: 'connector' | 'view' | 'topology' | 'sink' | 'topic' | 'group'
   readonly name: string
   readonly change: 'new' | 'changed' | 'removed'
   /** What follows from it. */
@@ -20,21 +22,24 @@ export interface Change {
 export interface Planned {
   readonly config: Config
   readonly topology: Topology
+  /** Topologies of streams. */
+  readonly streams: readonly StreamTopology[]
   /** What ran last on the data directory. */
   readonly last: Deployment | undefined
   /** The log, if there is one. */
   readonly log: ReadOnlyLog | undefined
-  /** Definition that the state of the views was made by; empty if there is none. */
-  readonly builtBy: string
+  /** Hash of the definition that a task's state was made by, by its group; empty if none. */
+  readonly builtBy: (group: string) => string
 }
 
 /** Everything that a start would change. Touches nothing. */
 export function planChanges(planned: Planned): readonly Change[] {
-  const { config, topology, last } = planned
-  const next = describeDeployment(config, topology, last?.salt)
+  const { config, last } = planned
+  const next = describeDeployment(config, planned, last?.salt)
   return [
     ...partChanges('connector', last?.connectors ?? {}, next.connectors),
     ...viewChanges(planned, next),
+    ...topologyChanges(planned, next),
     ...partChanges('sink', last?.sinks ?? {}, next.sinks),
     ...topicChanges(planned),
     ...groupChanges(planned),
@@ -73,8 +78,12 @@ function* partChanges(kind: 'connector' | 'sink', last: PartsOf, next: PartsOf):
 }
 
 /** All views are one task: one that changes has all of them built anew. */
-function* viewChanges({ topology, last, builtBy }: Planned, next: Deployment): Generator<Change> {
+function* viewChanges(
+  { config, topology, last, builtBy: builtByOf }: Planned,
+  next: Deployment,
+): Generator<Change> {
   const before = last?.views ?? {}
+  const builtBy = builtByOf(viewsGroup(config.name))
   const isRebuilt = builtBy !== '' && builtBy !== topology.hash
   const rebuilt = isRebuilt
     ? 'all views are built anew from the log; only differences are told'
@@ -94,10 +103,41 @@ function* viewChanges({ topology, last, builtBy }: Planned, next: Deployment): G
   if (isRebuilt && !isNamed) yield { kind: 'view', name: '*', change: 'changed', what: rebuilt }
 }
 
-function* topicChanges({ config, topology, last, log }: Planned): Generator<Change> {
+/** Each is a task of its own. Only another definition has its state made anew. */
+function* topologyChanges(
+  { config, streams, last, builtBy }: Planned,
+  next: Deployment,
+): Generator<Change> {
+  const before = last?.topologies ?? {}
+  for (const { name, hash } of streams) {
+    const state = builtBy(`${config.name}.${name}`)
+    const isRebuilt = state !== '' && state !== hash
+    if (before[name] === next.topologies[name] && !isRebuilt) continue
+    const change = before[name] === undefined ? 'new' : 'changed'
+    yield { kind: 'topology', name, change, what: topologyFuture(state, hash) }
+  }
+  for (const name of Object.keys(before)) {
+    if (next.topologies[name] !== undefined) continue
+    const what = 'reads and writes no more; its state and its topics stay'
+    yield { kind: 'topology', name, change: 'removed', what }
+  }
+}
+
+function topologyFuture(state: string, hash: string): string {
+  if (state === '') return 'is built from the log'
+  if (state === hash) return 'goes on from where it has come to'
+  return 'begins anew from the log; all is told again with new versions'
+}
+
+function* topicChanges({ config, topology, streams, last, log }: Planned): Generator<Change> {
   const known = new Set([...(log?.lanes.all ?? [])].map(({ topic }) => topic))
   const policyOf = policyOfConfig(config, topology)
-  for (const topic of [...(config.topics ?? []), ...topology.views.map(({ topic }) => topic)]) {
+  const written = [
+    ...(config.topics ?? []),
+    ...topology.views.map(({ topic }) => topic),
+    ...streams.flatMap(({ outputs }) => outputs),
+  ]
+  for (const topic of new Set(written)) {
     if (known.has(topic)) continue
     const what = `is made once something is written to it; cleanup: ${showPolicy(policyOf(topic))}`
     yield { kind: 'topic', name: topic, change: 'new', what }

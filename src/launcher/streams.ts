@@ -44,7 +44,8 @@ function openStream(
   const topics = [...topology.topics.keys(), ticks]
   const progress = new Progress()
   let running: StreamTask | undefined
-  const onRebuild = () => say(name, 'its definition has changed: begins anew from the log')
+  const onRebuild = () =>
+    say(name, 'its definition has changed, or it was reset: begins anew from the log')
   const part: StreamPart = {
     ...{ name, topics, group, progress, topology, meter: new Meter() },
     open: (task: Task) => {
@@ -79,9 +80,14 @@ async function hasReadAll(log: Log, { topics, progress }: StreamPart): Promise<b
   return progress.lag(await log.describe(), topics).records === 0
 }
 
-/** What topologies and sinks name that nobody writes. */
+/** Views and connectors keep their positions under their names, as a topology does. */
+function takenBy(connectors: Config['connectors'], topology: string): boolean {
+  return topology === 'views' || connectors.some(({ name }) => name === topology)
+}
+
+/** What topologies and sinks name that nobody writes, and names that they cannot have. */
 export function streamFaults(
-  { name: pipeline, log, topics, views, sinks }: Config,
+  { name: pipeline, log, topics, connectors, views, sinks }: Config,
   topologies: readonly StreamTopology[],
 ): readonly Fault[] {
   const faults: Fault[] = []
@@ -92,6 +98,10 @@ export function streamFaults(
   const unknown = (topic: string) => !isOpen && !known.includes(topic)
   for (const topology of topologies) {
     const { place } = views.find(({ name }) => name === topology.name)!
+    if (takenBy(connectors, topology.name)) {
+      const what = 'is a topology of streams, and cannot have the name of a connector, or `views`'
+      faults.push({ ...place, what })
+    }
     if (log.type !== 'embedded') {
       const what = 'is a topology of streams, which runs on the embedded log only'
       faults.push({ ...place, what })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { PolicyOf, TopicPolicy } from '../core/topic-policy.ts'
+import { isTicksTopic } from '../streams/tick.ts'
 
 /** What `topics` in the configuration says of the topics with a name. As Kafka. */
 export const topicOptions = z.strictObject({
@@ -63,7 +64,8 @@ export interface TableTopics {
 
 /**
  * What each topic keeps: tables, views and what is internal one record a key; dead letters a year;
- * all else, which is events, a week. The first rule that fits a name changes what it mentions.
+ * all else, which is events, a week, as also ticks, which have no key to be compacted by. The first
+ * rule that fits a name changes what it mentions.
  */
 export function policiesOf(rules: TopicRules, tables: TableTopics): PolicyOf {
   const patterns = Object.entries(rules).map(([name, options]) => ({
@@ -78,7 +80,9 @@ export function policiesOf(rules: TopicRules, tables: TableTopics): PolicyOf {
 
 function defaultsOf(topic: string, { prefixes, views }: TableTopics): Complete {
   if (topic.endsWith('.dlq')) return letters
-  if (topic.startsWith('__millrace.') || views.includes(topic)) return compacted
+  if (views.includes(topic)) return compacted
+  if (isTicksTopic(topic)) return events
+  if (topic.startsWith('__millrace.')) return compacted
   const isTable = prefixes.some((prefix) => {
     return topic.startsWith(`${prefix}.`) && topic.slice(prefix.length + 1).includes('.')
   })

@@ -20,7 +20,7 @@ export interface StreamTaskOptions {
   readonly task: Task
   /** The version of the program, named in envelopes. */
   readonly release: string
-  /** Says that the topology begins anew, as its definition is another one. */
+  /** Says that the topology begins anew, as another definition made its state. */
   readonly onRebuild?: () => void
   /** For parsed rows. */
   readonly cacheBytes?: number

@@ -17,6 +17,11 @@ export function ticksTopic(pipeline: string, topology: string): string {
   return `__millrace.${pipeline}.${topology}.ticks`
 }
 
+/** No part of the name has a dot in it. */
+export function isTicksTopic(topic: string): boolean {
+  return /^__millrace\.[^.]+\.[^.]+\.ticks$/.test(topic)
+}
+
 export function tickRecord(topic: string, tick: Tick, count: bigint): NewRecord {
   return {
     topic,

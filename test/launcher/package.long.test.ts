@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { type ExecFileOptions, execFile } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,27 +16,36 @@ test('the package installs into an empty folder and runs there', {
     ...process.env,
     PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
   }
-  await run('npm', ['pack', '--pack-destination', folder], { cwd: root, env })
+  await npm(['pack', '--pack-destination', folder], { cwd: root, env })
   const archive = readdirSync(folder).find((name) => name.endsWith('.tgz'))
   t.ok(archive, 'npm pack makes an archive')
-  await run('npm', ['install', '--no-audit', '--no-fund', `./${archive}`], { cwd: folder, env })
+  await npm(['install', '--no-audit', '--no-fund', `./${archive}`], { cwd: folder, env })
   const bin = join(folder, 'node_modules/.bin/millrace')
 
-  const help = await run(process.execPath, [bin, '--help'])
+  const help = await run(process.execPath, [bin, '--help'], { env })
   t.match(help.stdout, /Usage: millrace/)
 
   writeFileSync(join(folder, 'p.yaml'), configuration)
   writeFileSync(join(folder, 'views.ts'), views)
-  const valid = await run(process.execPath, [bin, 'validate', 'p.yaml'], { cwd: folder })
+  const valid = await run(process.execPath, [bin, 'validate', 'p.yaml'], { cwd: folder, env })
   t.equal(valid.stdout, 'p.yaml is valid\n')
+
+  const script =
+    "for (const part of ['', '/cache', '/sink', '/sink-contract']) await import('millrace' + part)"
+  await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, env })
 
   const old = await oldNode()
   if (old === undefined) return t.comment('there is no older Node to try it with')
-  const refused = await run(old, [bin, '--help']).catch(
+  const refused = await run(old, [bin, '--help'], { env }).catch(
     (error: { code: number; stderr: string }) => error,
   )
   t.match(refused, { code: 1, stderr: /^millrace needs Node 24 or later; this is Node \d+\./ })
 })
+
+/** Without what the test runner loads into every Node: the compiler does not start with it. */
+function npm(args: readonly string[], options: { readonly cwd: string; readonly env: object }) {
+  return run('env', ['-u', 'NODE_OPTIONS', 'npm', ...args], options as ExecFileOptions)
+}
 
 const configuration = `name: shop
 connectors:

@@ -57,3 +57,43 @@ test('what a driver says of a secret option is masked as well', async (t) => {
     'password "***" of ***',
   )
 })
+
+/** Ways to spoil what stands under `http`, the token apart. */
+const spoiltHttp: readonly ((secret: string) => string)[] = [
+  (secret) => `{port: 1, token: {x: "${secret}"}}`,
+  (secret) => `{port: 1, token: ["${secret}"]}`,
+  (secret) => `{port: ${secret}, token: ${secret}}`,
+  (secret) => `{port: 1, host: "", token: ${secret}, tokn: ${secret}}`,
+  (secret) => `{port: 99999, token: ${secret}, more: ${secret}}`,
+  () => `{port: "${dollar}{SECRET}", token: "${dollar}{SECRET}"}`,
+]
+
+test('no fault tells the token of http', (t) => {
+  const file = join(t.testdir({}), 'pipeline.yaml')
+  fc.assert(
+    fc.property(fc.constantFrom(...spoiltHttp), secret, (spoil, hidden) => {
+      writeFileSync(file, `name: shop\nhttp: ${spoil(hidden)}\nconnectors: {}\n`)
+      const loaded = loadConfig(file, standIns, { SECRET: hidden })
+      const said = loaded.ok ? [] : loaded.faults.map(showFault)
+      t.ok(said.length > 0, 'there are faults')
+      t.notOk(JSON.stringify(said).includes(hidden), said.join('\n'))
+    }),
+    { numRuns: 100 },
+  )
+  t.end()
+})
+
+test('whatever is printed later has the token of http masked, on either log', (t) => {
+  for (const log of ['{}', '{type: kafka, brokers: "b:9092"}']) {
+    const file = join(t.testdir({}), 'pipeline.yaml')
+    const shop = 'connectors:\n  shop: {type: postgres, url: "postgres://h/d", tables: [a.b]}\n'
+    writeFileSync(
+      file,
+      `name: shop\nlog: ${log}\nhttp: {port: 1, token: "${dollar}{TOKEN}"}\n${shop}`,
+    )
+    const loaded = loadConfig(file, standIns, { TOKEN: 'let-me-in' })
+    t.same(loaded.ok ? [] : loaded.faults.map(showFault), [])
+    t.equal(loaded.mask.clean('Bearer let-me-in was refused'), 'Bearer *** was refused')
+  }
+  t.end()
+})

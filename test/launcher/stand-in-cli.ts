@@ -1,7 +1,8 @@
 /*
  * `millrace run FILE [DRAIN-MS]` with stand-ins for connectors and sinks; also `verify FILE SINK`
  * and `explain FILE SINK KEY`, both with JSON for output; `plan FILE`, `topics FILE` and
- * `rewind FILE SINK SEQUENCE`, which is a trial with `--dry`; `reindex FILE SINK [ENDING]`.
+ * `rewind FILE SINK SEQUENCE`, which is a trial with `--dry`; `reindex FILE SINK [ENDING]`;
+ * `reset FILE VIEW`.
  */
 import { parseArgs } from 'node:util'
 import { explainCommand } from '../../src/launcher/commands/explain.ts'
@@ -11,6 +12,7 @@ import { reindexCommand } from '../../src/launcher/commands/reindex.ts'
 import { runCommand } from '../../src/launcher/commands/run.ts'
 import { listTopics } from '../../src/launcher/commands/topics.ts'
 import { verifyCommand } from '../../src/launcher/commands/verify.ts'
+import { resetView } from '../../src/launcher/commands/views.ts'
 import { pipelineStandIns as registry } from './pipeline-stand-ins.ts'
 
 const { values, positionals } = parseArgs({
@@ -37,6 +39,7 @@ if (first === 'reindex') {
 }
 if (first === 'plan') process.exit(await planCommand(second, { json, registry }))
 if (first === 'topics') process.exit(await listTopics({ file: second, json, registry }))
+if (first === 'reset') process.exit(await resetView(second, sink, { json, registry }))
 if (first === 'rewind') {
   const to = key === '' ? ('beginning' as const) : { sequence: Number(key) }
   process.exit(await rewindOffsets(second, sink, { to, dryRun: values.dry, registry }))

@@ -22,6 +22,16 @@ test('tables, views and internal topics keep one record a key; all else is kept 
   t.end()
 })
 
+test('ticks, which have no key, are kept for a time', (t) => {
+  const table = '__millrace.shop.table.ticks'
+  const policyOf = policiesOf({}, { prefixes: ['db'], views: [table] })
+  const week = { compacts: false, retentionMs: 7 * dayMs }
+  t.match(policyOf('__millrace.shop.perMinute.ticks'), week)
+  t.match(policyOf(table), { compacts: true }, 'a table of a topic with that name is none')
+  t.match(policyOf('__millrace.shop.table.db.public.ticks'), { compacts: true })
+  t.end()
+})
+
 test('the first rule whose pattern fits changes what it mentions', (t) => {
   const rules: TopicRules = {
     'db.public.audit': { 'cleanup.policy': 'delete', 'retention.ms': -1 },

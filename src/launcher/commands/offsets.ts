@@ -14,7 +14,7 @@ import { countFrom, positionFor, type RewindTo } from '../rewind.ts'
 import { showCount } from '../status-text.ts'
 import { openTerminal } from '../terminal.ts'
 import { columns, type GroupReport, groupReports } from '../topic-report.ts'
-import { outdateViews } from '../view-state.ts'
+import { outdateState, viewsGroup } from '../view-state.ts'
 import { loadViews } from '../views.ts'
 import { sinkCommand } from './sinks.ts'
 
@@ -146,7 +146,8 @@ function readersOf(config: Config, topology: Topology, name: string) {
 async function rebuild(config: Config, topology: Topology, what: string): Promise<string> {
   const log = await openEmbeddedLog({ path: config.log.path })
   try {
-    return (await outdateViews(log, config.name, topology)) ? what : 'have not begun yet'
+    const wasBuilt = await outdateState(log, viewsGroup(config.name), topology.keptStates)
+    return wasBuilt ? what : 'have not begun yet'
   } finally {
     await log.close()
   }

@@ -8,7 +8,7 @@ import { planChanges, showPlan } from '../plan.ts'
 import { type Registry, registry } from '../registry.ts'
 import { holdsLog } from '../tap.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
-import { viewsBuiltBy } from '../view-state.ts'
+import { stateBuiltBy } from '../view-state.ts'
 import { loadViews } from '../views.ts'
 
 export interface PlanOptions {
@@ -30,9 +30,10 @@ export async function planCommand(
     planChanges({
       config: loaded.config,
       topology: views.topology,
+      streams: views.streams,
       last: readDeployment(loaded.config.log.path),
       log,
-      builtBy: log === undefined ? '' : viewsBuiltBy(log, loaded.config.name),
+      builtBy: (group) => (log === undefined ? '' : stateBuiltBy(log, group)),
     }),
   )
   await terminal.print(json ? JSON.stringify({ v: 1, changes }) : showPlan(changes))

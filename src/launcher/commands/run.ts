@@ -52,7 +52,7 @@ export async function runCommand(file: string, options: RunOptions = {}): Promis
     mask,
     terminal,
     drainMs: options.drainMs ?? 30_000,
-    deployment: describeDeployment(config, views.topology),
+    deployment: describeDeployment(config, views),
     topology: views.topology,
   })
 }
