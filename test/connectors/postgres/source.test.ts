@@ -11,6 +11,7 @@ import type { NewRecord } from '../../../src/core/record.ts'
 import type { Position } from '../../../src/core/source.ts'
 import { supervise } from '../../../src/core/supervise.ts'
 import { openEmbeddedLog } from '../../../src/log/embedded.ts'
+import { execute } from '../../support/servers/postgres.ts'
 import { type TestDatabase, usePostgres } from '../../support/servers/use.ts'
 import { brings, openSource, read, say, snapshotEnds, textOf } from './reading.ts'
 
@@ -143,13 +144,16 @@ test('at all times the log holds what the server was told to forget', async (t) 
 
 test('an idle database lets the server forget what others write', async (t) => {
   const { database, start } = await prepare(t)
-  const other = await usePostgres(t)
   const following = follow(openSource(database, tables), start)
   const before = await confirmed(database)
-  await other.query(`
-    CREATE TABLE busy (note text);
-    ALTER TABLE busy ALTER note SET STORAGE EXTERNAL;
-    INSERT INTO busy SELECT repeat('x', 100000) FROM generate_series(1, 250)`)
+  const busy = `busy_${database.database}`
+  await execute(
+    database.adminUrl,
+    `CREATE TABLE ${busy} (note text);
+     ALTER TABLE ${busy} ALTER note SET STORAGE EXTERNAL;
+     INSERT INTO ${busy} SELECT repeat('x', 100000) FROM generate_series(1, 250);
+     DROP TABLE ${busy}`,
+  )
   const target = before + 16n * 1024n * 1024n
   while ((await confirmed(database)) < target) await Promise.race([sleep(50), following.ended])
   await database.query("INSERT INTO a VALUES (1, 'after idling')")
