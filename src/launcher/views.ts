@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import { MillraceError } from '../core/errors.ts'
+import type { Branch } from '../streams/declared/branch.ts'
 import { declaredView } from '../streams/declared/declared-view.ts'
 import { StreamTopology, type TopologyDefinition } from '../streams/stream-topology.ts'
 import { Topology } from '../streams/topology.ts'
@@ -95,10 +96,17 @@ function unknownTopics(
   const written = [...topics, ...streams.flatMap(({ outputs }) => outputs)]
   const unknown = topology.topics.filter((topic) => !written.includes(topic))
   return unknown.map((topic) => ({
-    ...place,
-    path: 'views',
+    ...(views.find((view) => 'root' in view && reads(view.root, topic))?.place ?? {
+      ...place,
+      path: 'views',
+    }),
     what: `no connector writes the topic ${topic}${didYouMean(topic, topics)}`,
   }))
+}
+
+function reads({ from, one, many }: Branch, topic: string): boolean {
+  if ('topic' in from && from.topic === topic) return true
+  return [...one, ...many].some(({ branch }) => reads(branch, topic))
 }
 
 /** The definition, or what is wrong with it. */

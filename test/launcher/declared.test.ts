@@ -17,11 +17,11 @@ connectors:
 views:
 `
 
-function load(t: Test, views: string) {
+function load(t: Test, views: string, tables = "['public.*']") {
   const directory = t.testdir({})
   const file = join(directory, 'pipeline.yaml')
   mkdirSync(directory, { recursive: true })
-  writeFileSync(file, head + views)
+  writeFileSync(file, head.replace("['public.*']", tables) + views)
   return loadConfig(file, standIns, {})
 }
 
@@ -248,6 +248,24 @@ test('a changed expression is another definition', async (t) => {
   const views = await loadViews(loaded.config)
   const before = await loadViews((load(t, text) as typeof loaded).config)
   t.ok(views.ok && before.ok && views.topology.hash !== before.topology.hash)
+})
+
+test('a table that no connector writes is found in the view that names it', async (t) => {
+  const views = `
+  a: { root: shop.public.orders }
+  b:
+    root: shop.public.orders
+    one: { customer: { table: shop.public.custmers, on: customer_id } }
+`
+  const loaded = load(t, views, "['public.orders', 'public.customers']")
+  if (!loaded.ok) throw new Error(loaded.faults.map(showFault).join('\n'))
+  const found = await loadViews(loaded.config)
+  t.match(found, {
+    ok: false,
+    faults: [
+      { line: 7, path: 'views.b', what: /shop.public.custmers; did you mean shop.public.cu/ },
+    ],
+  })
 })
 
 test('all that is wrong with a declared view is found at once, each at its place', (t) => {
