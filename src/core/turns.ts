@@ -5,7 +5,12 @@ const turnMs = 10
 
 /** Lets long work leave room for everything else that the process does. */
 export class Turns {
-  #since = performance.now()
+  #since = 0
+
+  /** Work begins: the time since the last does not count. */
+  begin(): void {
+    this.#since = performance.now()
+  }
 
   get isOver(): boolean {
     return performance.now() - this.#since >= turnMs
@@ -13,6 +18,6 @@ export class Turns {
 
   async next(): Promise<void> {
     await setImmediate()
-    this.#since = performance.now()
+    this.begin()
   }
 }

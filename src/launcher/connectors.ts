@@ -1,7 +1,7 @@
 import type { Question } from './control.ts'
 import { CommandFailure } from './exit.ts'
 import { didYouMean } from './nearest.ts'
-import { readPauses, savePauses } from './pauses.ts'
+import { savePause } from './pauses.ts'
 import type { ConnectorPart, Parts } from './pipeline.ts'
 
 export type ConnectorQuestion = Extract<Question, { readonly ask: 'connector' }>
@@ -28,16 +28,14 @@ export function operateConnector(
 function pause({ name, gate }: ConnectorPart, directory: string): string {
   if (gate.pausedSince !== null) return `is paused already, since ${gate.pausedSince}`
   const since = new Date().toISOString()
-  savePauses(directory, 'connectors', readPauses(directory, 'connectors').set(name, since))
+  savePause(directory, 'connectors', [name], since)
   gate.pause(since)
   return 'paused, also over a restart: it keeps its position, and its source keeps what is not read'
 }
 
 function resume({ name, gate, meter }: ConnectorPart, directory: string): string {
   if (gate.pausedSince === null) return `is not paused by an operator: it is ${meter.state}`
-  const pauses = readPauses(directory, 'connectors')
-  pauses.delete(name)
-  savePauses(directory, 'connectors', pauses)
+  savePause(directory, 'connectors', [name], null)
   gate.open()
   return 'goes on from where it was'
 }

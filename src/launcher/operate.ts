@@ -3,7 +3,7 @@ import type { Question } from './control.ts'
 import { CommandFailure } from './exit.ts'
 import { mend } from './mend.ts'
 import { didYouMean } from './nearest.ts'
-import { readPauses, savePauses } from './pauses.ts'
+import { readPauses, savePause } from './pauses.ts'
 import type { Parts, SinkPart } from './pipeline.ts'
 import type { Reindexes } from './reindexes.ts'
 import { replayLetters, skipLetters } from './replay.ts'
@@ -95,7 +95,7 @@ async function controlPart(
 function pause({ name, gate }: SinkPart, directory: string): string {
   if (gate.pausedSince !== null) return `is paused already, since ${gate.pausedSince}`
   const since = new Date().toISOString()
-  savePauses(directory, 'sinks', readPauses(directory, 'sinks').set(name, since))
+  savePause(directory, 'sinks', [name], since)
   gate.pause(since)
   return 'paused: it keeps its position, also over a restart'
 }
@@ -107,9 +107,7 @@ function resume({ name, gate, guard, meter }: SinkPart, directory: string): stri
     return 'goes on: what is refused becomes dead letters'
   }
   if (gate.pausedSince === null) return `is not paused by an operator: it is ${meter.state}`
-  const pauses = readPauses(directory, 'sinks')
-  pauses.delete(name)
-  savePauses(directory, 'sinks', pauses)
+  savePause(directory, 'sinks', [name], null)
   gate.open()
   return 'goes on from where it was'
 }

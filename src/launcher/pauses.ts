@@ -20,12 +20,18 @@ export function readPauses(directory: string, what: Paused): Map<string, string>
   return new Map(Object.entries(readPauseFile(directory)[what]))
 }
 
-/** Durable once it returns. */
-export function savePauses(
+/** Notes since when these are paused; null: they no longer are. Durable once it returns. */
+export function savePause(
   directory: string,
   what: Paused,
-  pauses: ReadonlyMap<string, string>,
+  names: readonly string[],
+  since: string | null,
 ): void {
+  const pauses = readPauses(directory, what)
+  for (const name of names) {
+    if (since === null) pauses.delete(name)
+    else pauses.set(name, since)
+  }
   const path = join(directory, 'paused.json')
   const pausedNow = { ...readPauseFile(directory), [what]: Object.fromEntries(pauses) }
   const file = openSync(`${path}.new`, 'w', 0o600)

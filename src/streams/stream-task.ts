@@ -90,6 +90,7 @@ export class StreamTask implements Sink<LogRecord> {
 
   async write({ records, position, complete }: Batch<LogRecord>): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
+    this.#turns.begin()
     for (const record of records) {
       if (record.sequence <= this.#progress.done) {
         outcomes.push('stale')

@@ -79,6 +79,7 @@ export class ViewTask implements Sink<LogRecord> {
 
   async write({ records, position, complete }: Batch<LogRecord>): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
+    this.#turns.begin()
     for (const record of records) {
       // By offset: a log on Kafka may merge topics in another order when it reads them again.
       if (record.offset <= (this.#progress.offsets.get(record.topic) ?? -1n)) {

@@ -5,23 +5,9 @@ import { test } from 'tap'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import { ReadOnlyLog } from '../../src/log/read-only.ts'
 import { logContract } from '../contract/log.ts'
+import { openLog } from './logs.ts'
 
-logContract('the embedded log', async () => {
-  const path = mkdtempSync(join(tmpdir(), 'millrace-log-'))
-  let log = await openEmbeddedLog({ path })
-  return {
-    log,
-    reopen: async () => {
-      await log.close()
-      log = await openEmbeddedLog({ path })
-      return log
-    },
-    close: async () => {
-      await log.close()
-      rmSync(path, { recursive: true })
-    },
-  }
-})
+logContract('the embedded log', () => openLog(tmpdir()))
 
 test('a second process cannot open the same directory, and is told who holds it', async (t) => {
   const path = mkdtempSync(join(tmpdir(), 'millrace-log-'))

@@ -19,8 +19,8 @@ export interface Opened {
 }
 
 /** A log in a directory of its own. */
-export async function openLog(): Promise<Opened> {
-  const path = mkdtempSync(join(memory, 'millrace-log-'))
+export async function openLog(parent = memory): Promise<Opened> {
+  const path = mkdtempSync(join(parent, 'millrace-log-'))
   let log = await openEmbeddedLog({ path })
   return {
     log,

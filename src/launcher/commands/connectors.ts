@@ -2,7 +2,7 @@ import type { ConnectorQuestion } from '../connectors.ts'
 import { askControl } from '../control.ts'
 import { findDataDirectory } from '../data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { readPauses, savePauses } from '../pauses.ts'
+import { readPauses, savePause } from '../pauses.ts'
 import { openTerminal } from '../terminal.ts'
 
 /** `millrace connector pause|resume|restart FILE CONNECTOR`: one connector, while all else runs. */
@@ -29,10 +29,9 @@ export async function connectorCommand(
 
 /** A pause may be lifted before a start. */
 function whileNothingRuns(directory: string, name: string, order: ConnectorQuestion['do']): string {
-  const pauses = readPauses(directory, 'connectors')
-  if (order !== 'resume' || !pauses.delete(name)) {
+  if (order !== 'resume' || !readPauses(directory, 'connectors').has(name)) {
     throw new CommandFailure(`nothing is running on ${directory}: start the pipeline first`)
   }
-  savePauses(directory, 'connectors', pauses)
+  savePause(directory, 'connectors', [name], null)
   return 'goes on with the next start'
 }

@@ -1,7 +1,7 @@
 import { askControl, type Question } from '../control.ts'
 import { findDataDirectory } from '../data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { readPauses, savePauses } from '../pauses.ts'
+import { readPauses, savePause } from '../pauses.ts'
 import type { RewindTo } from '../rewind.ts'
 import { openTerminal } from '../terminal.ts'
 
@@ -44,7 +44,6 @@ function whileNothingRuns(directory: string, sink: string, order: SinkOrder): st
   if (order !== 'resume' || names.length === 0) {
     throw new CommandFailure(`nothing is running on ${directory}: start the pipeline first`)
   }
-  for (const name of names) pauses.delete(name)
-  savePauses(directory, 'sinks', pauses)
+  savePause(directory, 'sinks', names, null)
   return 'goes on with the next start'
 }
