@@ -84,7 +84,7 @@ t.test('the layer rule finds what it forbids, and nothing else', async (t) => {
   t.strictSame(faults('src/new/thing.ts', './other.ts'), ['src/new/thing.ts belongs to no layer'])
   t.strictSame(faults('sinks/redis/sink.ts', '../../src/core/sink.ts'), [])
   t.strictSame(faults('sinks/redis/sink.ts', './client.ts'), [])
-  t.strictSame(faults('src/launcher/registry.ts', '../../sinks/redis/index.ts'), [])
+  t.strictSame(faults('src/launcher/config/registry.ts', '../../../sinks/redis/index.ts'), [])
   t.strictSame(faults('src/index.ts', '../sinks/redis/index.ts'), [])
 })
 

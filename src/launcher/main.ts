@@ -1,5 +1,5 @@
 import '../core/small-heap.ts'
-import { runArguments } from './arguments.ts'
+import { runArguments } from './commands/arguments.ts'
 
 /** Ends the process only when everything that was printed is out. */
 process.exitCode = await runArguments(process.argv.slice(2))

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Mask } from './mask.ts'
+import type { Mask } from './config/mask.ts'
 
 /** Where a command writes. Everything passes the mask, so that no secret is ever printed. */
 export interface Terminal {

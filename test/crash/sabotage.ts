@@ -4,7 +4,7 @@ import { readEnvelope } from '../../src/core/envelope.ts'
 import type { Connector } from '../../src/core/plugin.ts'
 import type { LogRecord } from '../../src/core/record.ts'
 import type { Outcome, Sink } from '../../src/core/sink.ts'
-import type { Parts } from '../../src/launcher/pipeline.ts'
+import type { Parts } from '../../src/launcher/run/pipeline.ts'
 import type { Phase } from './plan.ts'
 import { acknowledgeEarly, spoil, spoilings } from './sabotage-source.ts'
 

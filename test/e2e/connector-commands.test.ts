@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import type { PartStatus, Status } from '../../src/launcher/status.ts'
+import type { PartStatus, Status } from '../../src/launcher/inspect/status.ts'
 import { cli, start } from '../launcher/child.ts'
 import { usePostgres } from '../support/servers/use.ts'
 import { until } from './pipeline.ts'

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import type { PartStatus } from '../../src/launcher/status.ts'
+import type { PartStatus } from '../../src/launcher/inspect/status.ts'
 import { useElasticsearch, usePostgres, useRedis } from '../support/servers/use.ts'
 import { begin, recordsOf, until } from './pipeline.ts'
 import { type Documents, flushAll, inIndex, inRedis, inSqlite } from './targets.ts'

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import { loadConfig } from '../../src/launcher/config.ts'
-import { showFault } from '../../src/launcher/fault.ts'
-import { registry } from '../../src/launcher/registry.ts'
-import { loadViews } from '../../src/launcher/views.ts'
+import { loadConfig } from '../../src/launcher/config/config.ts'
+import { showFault } from '../../src/launcher/config/fault.ts'
+import { registry } from '../../src/launcher/config/registry.ts'
+import { loadViews } from '../../src/launcher/run/views.ts'
 
 const rest = `
 connectors:

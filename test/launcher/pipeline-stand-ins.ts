@@ -9,7 +9,7 @@ import type { ConnectorPlugin, SinkPlugin } from '../../src/core/plugin.ts'
 import type { LogRecord, NewRecord } from '../../src/core/record.ts'
 import type { Checkpoint, Outcome } from '../../src/core/sink.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
-import type { Registry } from '../../src/launcher/registry.ts'
+import type { Registry } from '../../src/launcher/config/registry.ts'
 
 const encoder = new TextEncoder()
 

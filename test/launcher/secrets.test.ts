@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { loadConfig } from '../../src/launcher/config.ts'
-import { showFault } from '../../src/launcher/fault.ts'
+import { loadConfig } from '../../src/launcher/config/config.ts'
+import { showFault } from '../../src/launcher/config/fault.ts'
 import { dollar, standIns } from './stand-ins.ts'
 
 /** Nothing that could stand in a message by chance. */

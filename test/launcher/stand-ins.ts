@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ConnectorPlugin, SinkPlugin } from '../../src/core/plugin.ts'
 import { secret } from '../../src/core/secret.ts'
-import type { Registry } from '../../src/launcher/registry.ts'
+import type { Registry } from '../../src/launcher/config/registry.ts'
 
 /** A connector with every kind of option, which opens nothing. */
 const postgresOptions = z.strictObject({

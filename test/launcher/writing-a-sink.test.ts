@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Test, test } from 'tap'
-import { loadConfig } from '../../src/launcher/config.ts'
-import { registry } from '../../src/launcher/registry.ts'
+import { loadConfig } from '../../src/launcher/config/config.ts'
+import { registry } from '../../src/launcher/config/registry.ts'
 
 const page = readFileSync(new URL('../../docs/writing-a-sink.md', import.meta.url), 'utf8')
 
@@ -20,7 +20,7 @@ function files(t: Test): string {
 test('the sink that the documentation shows passes the suite, as it shows', async (t) => {
   const folder = files(t)
   const { PATH = '' } = process.env
-  const env = { PATH }
+  const env = { PATH, TMPDIR: folder }
   const args = ['--conditions=millrace-source', '--test', 'folder-sink.test.ts']
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env })
   t.match(stdout, /fail 0/)

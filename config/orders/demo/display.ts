@@ -1,5 +1,5 @@
 import type { LogRecord } from '../../../src/core/record.ts'
-import type { PartStatus, Status } from '../../../src/launcher/status.ts'
+import type { PartStatus, Status } from '../../../src/launcher/inspect/status.ts'
 
 /** The last change and the document it became, for people. */
 export interface Latest {

@@ -1,8 +1,8 @@
-import type { ConnectorQuestion } from '../connectors.ts'
-import { askControl } from '../control.ts'
-import { findDataDirectory } from '../data-directory.ts'
+import type { ConnectorQuestion } from '../control/connectors.ts'
+import { askControl } from '../control/control.ts'
+import { findDataDirectory } from '../control/data-directory.ts'
+import { readPauses, savePause } from '../control/pauses.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { readPauses, savePause } from '../pauses.ts'
 import { openTerminal } from '../terminal.ts'
 
 /** `millrace connector pause|resume|restart FILE CONNECTOR`: one connector, while all else runs. */

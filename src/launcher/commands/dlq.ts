@@ -1,10 +1,10 @@
 import { type Letter, lettersOf, recordOf } from '../../log/letter.ts'
 import type { ReadOnlyLog } from '../../log/read-only.ts'
-import { askControl } from '../control.ts'
-import { findDataDirectory, openReadOnly } from '../data-directory.ts'
+import { askControl } from '../control/control.ts'
+import { findDataDirectory, openReadOnly } from '../control/data-directory.ts'
+import type { Dealt } from '../control/replay.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { exportLetter, letterAsJson, showLetter, showLetterRow } from '../letter-text.ts'
-import type { Dealt } from '../replay.ts'
+import { exportLetter, letterAsJson, showLetter, showLetterRow } from '../inspect/letter-text.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
 
 /** Which letters are meant; what is left out does not matter. */

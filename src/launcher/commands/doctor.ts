@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { describeError } from '../../core/errors.ts'
 import type { Finding } from '../../core/plugin.ts'
-import { type Config, loadConfig } from '../config.ts'
+import { type Config, loadConfig } from '../config/config.ts'
+import { showFault } from '../config/fault.ts'
+import { type Registry, registry } from '../config/registry.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import { showFault } from '../fault.ts'
-import { type Registry, registry } from '../registry.ts'
 import { openTerminal } from '../terminal.ts'
 
 export interface DoctorOptions {

@@ -1,7 +1,7 @@
+import { type Registry, registry } from '../config/registry.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import { type Explanation, explainKey, type Station } from '../explain-key.ts'
-import { type Registry, registry } from '../registry.ts'
-import { lookAt } from '../sink-subject.ts'
+import { type Explanation, explainKey, type Station } from '../inspect/explain-key.ts'
+import { lookAt } from '../inspect/sink-subject.ts'
 import { openTerminal } from '../terminal.ts'
 
 export interface ExplainOptions {

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
 import { ReadOnlyLog } from '../../log/read-only.ts'
-import { type Config, loadConfig } from '../config.ts'
-import { readDeployment } from '../deployment.ts'
+import { type Config, loadConfig } from '../config/config.ts'
+import { type Fault, showFault } from '../config/fault.ts'
+import { type Registry, registry } from '../config/registry.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import { type Fault, showFault } from '../fault.ts'
-import { planChanges, showPlan } from '../plan.ts'
-import { type Registry, registry } from '../registry.ts'
-import { holdsLog } from '../tap.ts'
+import { planChanges, showPlan } from '../inspect/plan.ts'
+import { holdsLog } from '../inspect/tap.ts'
+import { stateBuiltBy } from '../inspect/view-state.ts'
+import { readDeployment } from '../run/deployment.ts'
+import { loadViews } from '../run/views.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
-import { stateBuiltBy } from '../view-state.ts'
-import { loadViews } from '../views.ts'
 
 export interface PlanOptions {
   readonly json?: boolean | undefined

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { serveRegistry } from '../../log/registry/server.ts'
-import { readLogPath } from '../config.ts'
-import type { Named } from '../data-directory.ts'
+import { readLogPath } from '../config/config.ts'
+import { showFault } from '../config/fault.ts'
+import type { Named } from '../control/data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { showFault } from '../fault.ts'
 import { openTerminal } from '../terminal.ts'
 
 export interface RegistryCommandOptions extends Named {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askControl, type Question } from '../control.ts'
+import { type Registry, registry } from '../config/registry.ts'
+import { askControl, type Question } from '../control/control.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { type Registry, registry } from '../registry.ts'
-import type { ReindexStatus } from '../reindexes.ts'
-import { type Looking, lookAt, type Subject } from '../sink-subject.ts'
-import { showCount } from '../status-text.ts'
+import { type Looking, lookAt, type Subject } from '../inspect/sink-subject.ts'
+import { showCount } from '../inspect/status-text.ts'
+import { type Verified, verify } from '../inspect/verify.ts'
+import type { ReindexStatus } from '../run/reindexes.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
-import { type Verified, verify } from '../verify.ts'
 
 export interface ReindexCommandOptions {
   /** Ends what an earlier call has begun, or shows it. */

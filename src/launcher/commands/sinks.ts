@@ -1,8 +1,8 @@
-import { askControl, type Question } from '../control.ts'
-import { findDataDirectory } from '../data-directory.ts'
+import { askControl, type Question } from '../control/control.ts'
+import { findDataDirectory } from '../control/data-directory.ts'
+import { readPauses, savePause } from '../control/pauses.ts'
+import type { RewindTo } from '../control/rewind.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { readPauses, savePause } from '../pauses.ts'
-import type { RewindTo } from '../rewind.ts'
 import { openTerminal } from '../terminal.ts'
 
 export type SinkOrder = Extract<Question, { readonly ask: 'sink' }>['do']

@@ -1,7 +1,7 @@
-import { askControl } from '../control.ts'
-import { findDataDirectory, type Named } from '../data-directory.ts'
+import { askControl } from '../control/control.ts'
+import { findDataDirectory, type Named } from '../control/data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import type { SnapshotQuestion } from '../snapshots.ts'
+import type { SnapshotQuestion } from '../run/snapshots.ts'
 import { openTerminal } from '../terminal.ts'
 
 export interface SnapshotOptions extends Named {

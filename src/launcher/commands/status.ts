@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askControl } from '../control.ts'
-import { findDataDirectory, type Named } from '../data-directory.ts'
+import { askControl } from '../control/control.ts'
+import { findDataDirectory, type Named } from '../control/data-directory.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import type { Status } from '../status.ts'
-import { showStatus } from '../status-text.ts'
+import type { Status } from '../inspect/status.ts'
+import { showStatus } from '../inspect/status-text.ts'
 import { openTerminal } from '../terminal.ts'
 
 export interface StatusOptions extends Named {

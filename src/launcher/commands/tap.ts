@@ -1,7 +1,13 @@
-import { askControl } from '../control.ts'
-import { findDataDirectory, type Named, openReadOnly } from '../data-directory.ts'
+import { askControl } from '../control/control.ts'
+import { findDataDirectory, type Named, openReadOnly } from '../control/data-directory.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import { showTapped, type TapOptions, type Tapped, tappedAsJson, tapWhatIsThere } from '../tap.ts'
+import {
+  showTapped,
+  type TapOptions,
+  type Tapped,
+  tappedAsJson,
+  tapWhatIsThere,
+} from '../inspect/tap.ts'
 import { openTerminal } from '../terminal.ts'
 
 export interface TapCommandOptions extends Named {

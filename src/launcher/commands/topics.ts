@@ -1,14 +1,14 @@
-import { policyOfConfig } from '../cleaning.ts'
-import { loadConfig } from '../config.ts'
-import { copyTopics } from '../copy-topics.ts'
-import { findDataDirectory, type Named, openReadOnly } from '../data-directory.ts'
+import { loadConfig } from '../config/config.ts'
+import { didYouMean } from '../config/nearest.ts'
+import { type Registry, registry } from '../config/registry.ts'
+import { findDataDirectory, type Named, openReadOnly } from '../control/data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { didYouMean } from '../nearest.ts'
-import { type Registry, registry } from '../registry.ts'
-import { showCount } from '../status-text.ts'
+import { copyTopics } from '../inspect/copy-topics.ts'
+import { showCount } from '../inspect/status-text.ts'
+import { showTopic, showTopics, type TopicReport, topicReports } from '../inspect/topic-report.ts'
+import { policyOfConfig } from '../run/cleaning.ts'
+import { loadViews } from '../run/views.ts'
 import { openTerminal } from '../terminal.ts'
-import { showTopic, showTopics, type TopicReport, topicReports } from '../topic-report.ts'
-import { loadViews } from '../views.ts'
 
 export interface TopicsOptions extends Named {
   readonly json?: boolean | undefined

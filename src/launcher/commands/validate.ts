@@ -1,9 +1,9 @@
-import { loadConfig } from '../config.ts'
+import { loadConfig } from '../config/config.ts'
+import { type Fault, showFault } from '../config/fault.ts'
+import { type Registry, registry } from '../config/registry.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import { type Fault, showFault } from '../fault.ts'
-import { type Registry, registry } from '../registry.ts'
+import { loadViews } from '../run/views.ts'
 import { openTerminal } from '../terminal.ts'
-import { loadViews } from '../views.ts'
 
 export interface ValidateOptions {
   readonly json?: boolean

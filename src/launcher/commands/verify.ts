@@ -1,11 +1,11 @@
-import { askControl } from '../control.ts'
+import { type Registry, registry } from '../config/registry.ts'
+import { askControl } from '../control/control.ts'
+import { type Repaired, repair } from '../control/repair.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import { type Registry, registry } from '../registry.ts'
-import { type Repaired, repair } from '../repair.ts'
-import { type Looking, lookAt, type Subject } from '../sink-subject.ts'
-import { showCount } from '../status-text.ts'
+import { type Looking, lookAt, type Subject } from '../inspect/sink-subject.ts'
+import { showCount } from '../inspect/status-text.ts'
+import { type Difference, type Verification, verify } from '../inspect/verify.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
-import { type Difference, type Verification, verify } from '../verify.ts'
 
 export interface VerifyCommandOptions {
   readonly sample?: number | undefined

@@ -1,14 +1,14 @@
 import { MillraceError } from '../../core/errors.ts'
 import { openEmbeddedLog } from '../../log/embedded.ts'
-import { type Config, loadConfig } from '../config.ts'
+import { type Config, loadConfig } from '../config/config.ts'
+import { showFault } from '../config/fault.ts'
+import { didYouMean } from '../config/nearest.ts'
+import { type Registry, registry } from '../config/registry.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { showFault } from '../fault.ts'
-import { didYouMean } from '../nearest.ts'
-import { type Registry, registry } from '../registry.ts'
-import { holdsLog } from '../tap.ts'
+import { holdsLog } from '../inspect/tap.ts'
+import { outdateState, viewsGroup } from '../inspect/view-state.ts'
+import { loadViews } from '../run/views.ts'
 import { openTerminal } from '../terminal.ts'
-import { outdateState, viewsGroup } from '../view-state.ts'
-import { loadViews } from '../views.ts'
 
 export interface ResetOptions {
   readonly json?: boolean | undefined

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import type { PartStatus, Status } from '../../../src/launcher/status.ts'
+import type { PartStatus, Status } from '../../../src/launcher/inspect/status.ts'
 import { cli, standInCli, start } from '../child.ts'
 
 const text = `name: p

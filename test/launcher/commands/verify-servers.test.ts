@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import t, { type Test, test } from 'tap'
-import type { Explanation } from '../../../src/launcher/explain-key.ts'
-import type { Verified } from '../../../src/launcher/verify.ts'
+import type { Explanation } from '../../../src/launcher/inspect/explain-key.ts'
+import type { Verified } from '../../../src/launcher/inspect/verify.ts'
 import { useElasticsearch, useRedis } from '../../support/servers/use.ts'
 import { standInCli, start } from '../child.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Test, test } from 'tap'
-import type { Verified } from '../../../src/launcher/verify.ts'
+import type { Verified } from '../../../src/launcher/inspect/verify.ts'
 import { type Child, cli, standInCli, start } from '../child.ts'
 
 const text = `name: p

@@ -1,0 +1,188 @@
+/*
+ * Which sinks are being filled anew beside what serves, and since when: `reindex.json` in the data
+ * directory, so that a restart goes on with them. It may be missing: there is none.
+ *
+ *   {"v":1,"sinks":{"search":"2025-01-02T03:04:05.678Z"}}
+ */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { describeError } from '../../core/errors.ts'
+import { gatherBatches } from '../../core/gather.ts'
+import type { LogInfo } from '../../core/log.ts'
+import { Meter } from '../../core/meter.ts'
+import { pump } from '../../core/pump.ts'
+import { RefusalGuard } from '../../core/refusal-guard.ts'
+import type { Reindexing } from '../../core/reindexing.ts'
+import { supervise } from '../../core/supervise.ts'
+import type { EmbeddedLog } from '../../log/embedded.ts'
+import { CommandFailure } from '../exit.ts'
+import { Errands } from './errands.ts'
+import type { SinkPart } from './pipeline.ts'
+import { Progress } from './progress.ts'
+
+const format = z.strictObject({ v: z.literal(1), sinks: z.record(z.string(), z.string()) })
+
+/** How far the filling of a new target is. */
+export interface ReindexStatus {
+  readonly part: string
+  readonly since: string | null
+  readonly state: Meter['state'] | 'none'
+  readonly reason: string | null
+  readonly records: number
+  readonly dead: number
+  /** Records that it has not come to. */
+  readonly pending: number
+}
+
+interface Filling {
+  readonly since: string
+  readonly meter: Meter
+  readonly progress: Progress
+  readonly stop: AbortController
+  readonly done: Promise<void>
+}
+
+/** Fills new targets beside those that serve, while the pipeline runs. */
+export class Reindexes {
+  readonly #log: EmbeddedLog
+  readonly #file: string
+  readonly #signal: AbortSignal
+  readonly #running = new Map<string, Filling>()
+
+  constructor(log: EmbeddedLog, directory: string, signal: AbortSignal) {
+    this.#log = log
+    this.#file = join(directory, 'reindex.json')
+    this.#signal = signal
+  }
+
+  /** Goes on with what was under way when the process ended. */
+  continue(parts: readonly SinkPart[]): void {
+    const stored = this.#stored()
+    for (const part of parts) {
+      if (stored[part.name] !== undefined && part.reindexing !== undefined) this.start(part)
+    }
+  }
+
+  start(part: SinkPart): string {
+    if (this.#running.has(part.name)) return 'is being filled beside the one that serves'
+    const since = this.#stored()[part.name] ?? new Date().toISOString()
+    const reindexing = reindexingOf(part)
+    this.#store({ ...this.#stored(), [part.name]: since })
+    const [meter, progress, stop] = [new Meter(), new Progress(), new AbortController()]
+    const filling = { part, reindexing, meter, progress }
+    const done = this.#fill(filling, AbortSignal.any([stop.signal, this.#signal]))
+    this.#running.set(part.name, { since, meter, progress, stop, done })
+    return 'is filled beside the one that serves'
+  }
+
+  status({ name, topics }: SinkPart, info: LogInfo): ReindexStatus {
+    const filling = this.#running.get(name)
+    if (filling === undefined) {
+      return { part: name, since: null, state: 'none', reason: null, ...nothing }
+    }
+    const { since, meter, progress } = filling
+    const { state, reason, records, dead } = meter
+    const pending = progress.lag(info, topics).records
+    return { part: name, since, state, reason, records, dead, pending }
+  }
+
+  /** Nobody writes to either target while they are exchanged; then the sink goes on. */
+  async end(part: SinkPart, how: 'swap' | 'rollback' | 'cancel' | 'finish'): Promise<string> {
+    const reindexing = reindexingOf(part)
+    try {
+      if (how === 'finish') return await reindexing.finish()
+      await this.#stop(part)
+      let said = ''
+      const work = async () => void (said = await reindexing[how]())
+      await part.gate.order(work).catch((error: unknown) => {
+        if (how === 'swap') this.start(part)
+        throw error
+      })
+      this.#forget(part)
+      return said
+    } catch (error) {
+      throw error instanceof CommandFailure ? error : new CommandFailure(describeError(error))
+    } finally {
+      await reindexing.close()
+    }
+  }
+
+  /** Once the pipeline ends. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ done }) => done))
+  }
+
+  async #fill(
+    filling: Pick<Filling, 'meter' | 'progress'> & { part: SinkPart; reindexing: Reindexing },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { part, reindexing, meter, progress } = filling
+    const errands = new Errands()
+    const guard = new RefusalGuard()
+    const work = async (signal: AbortSignal) => {
+      const sink = await reindexing.open()
+      try {
+        for await (const { source } of this.#log.assignments(part.topics, groupOf(part), signal)) {
+          const pipe = {
+            source: errands.join(progress.follow(source, meter)),
+            sink: errands.watch(sink, guard),
+            deadLetters: this.#log.deadLetters(part.group),
+            ...{ meter, idleMs: 10_000, gathering: gatherBatches },
+          }
+          await pump(pipe, signal)
+        }
+      } finally {
+        await sink.close()
+      }
+    }
+    await supervise(work, meter, signal).catch((error: unknown) => {
+      meter.state = 'failed'
+      meter.reason = describeError(error)
+    })
+    await reindexing.close()
+  }
+
+  async #stop(part: SinkPart): Promise<void> {
+    const filling = this.#running.get(part.name)
+    filling?.stop.abort()
+    await filling?.done
+    this.#running.delete(part.name)
+  }
+
+  #forget(part: SinkPart): void {
+    const { [part.name]: _, ...others } = this.#stored()
+    this.#store(others)
+    this.#log.groups.remove(groupOf(part))
+  }
+
+  #stored(): Readonly<Record<string, string>> {
+    try {
+      return format.parse(JSON.parse(readFileSync(this.#file, 'utf8'))).sinks
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+      throw new CommandFailure(`${this.#file} is not of this version: remove it, and start again`)
+    }
+  }
+
+  #store(sinks: Readonly<Record<string, string>>): void {
+    writeFileSync(`${this.#file}.new`, `${JSON.stringify({ v: 1, sinks })}\n`, { mode: 0o600 })
+    renameSync(`${this.#file}.new`, this.#file)
+  }
+}
+
+const nothing = { records: 0, dead: 0, pending: 0 }
+
+function groupOf({ group }: SinkPart): string {
+  return `${group}~next`
+}
+
+function reindexingOf({ name, reindexing }: SinkPart): Reindexing {
+  const other = `${name}: a sink of its type is filled anew by \`millrace sink refill\``
+  if (reindexing === undefined) throw new CommandFailure(other)
+  try {
+    return reindexing()
+  } catch (error) {
+    throw new CommandFailure(describeError(error))
+  }
+}
