@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { urlOf } from '../../src/core/postgres-tls.ts'
 import { secret } from '../../src/core/secret.ts'
 import { version } from '../../src/core/version.ts'
 import { hashWith, type Mask, maskWith, truncateTo } from './mask.ts'
@@ -10,7 +11,7 @@ import {
   selects,
   splitList,
 } from './selection.ts'
-import { type SlotLife, slotLifeOf, slotOptions, urlOf } from './slot/options.ts'
+import { type SlotLife, slotLifeOf, slotOptions } from './slot/options.ts'
 import { type SnapshotSettings, snapshotOptions, snapshotSettings } from './snapshot/options.ts'
 import { type Naming, namingOf } from './transforms/naming.ts'
 import { transformOptions } from './transforms/options.ts'

@@ -1,7 +1,6 @@
-import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
 import { MillraceError } from '../../src/core/errors.ts'
-import { effectiveMode, lacksTls, splitTls, type TlsSettings, tlsFault, tlsOptions } from './tls.ts'
+import { type Opening, openSecured, splitTls } from '../../src/core/postgres-tls.ts'
 
 /**
  * Settings that change how values look as text. `ALTER ROLE … SET` would otherwise leak into the
@@ -17,30 +16,19 @@ const settings =
  * (paused), or nobody (transient).
  */
 export async function connect(url: string, replication = false): Promise<Client> {
-  const { bare, tls } = splitTls(url)
-  const { host } = parse(bare)
-  const mode = effectiveMode(tls, host)
-  const isSocket = host.startsWith('/')
-  const ssl = isSocket ? false : tlsOptions(tls, mode)
-  const open = (ssl: ConnectionOptions | false) => openClient(bare, { replication, ssl, tls })
+  const { host } = parse(splitTls(url).bare)
   try {
-    return await open(ssl).catch((error) => {
-      if (mode === 'prefer' && lacksTls(error)) return open(false)
-      throw error
-    })
+    return await openSecured(url, { host, where: whereIs(url) }, (opening) =>
+      openClient(opening, replication),
+    )
   } catch (error) {
-    throw tlsFault(error, whereIs(url), mode) ?? translate(error, url)
+    throw translate(error, url)
   }
 }
 
-interface Opening {
-  readonly replication: boolean
-  readonly ssl: ConnectionOptions | false
-  readonly tls: TlsSettings
-}
-
-async function openClient(url: string, { replication, ssl, tls }: Opening): Promise<Client> {
-  const direct = ssl !== false && tls.negotiation === 'direct'
+async function openClient(opening: Opening, replication: boolean): Promise<Client> {
+  const { url, ssl, negotiation } = opening
+  const direct = ssl !== false && negotiation === 'direct'
   const client = new Client({
     connectionString: url,
     ssl,

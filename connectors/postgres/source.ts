@@ -13,6 +13,7 @@ import {
   isWhole,
   type PostgresPosition,
 } from './position.ts'
+import { Claim } from './slot/claim.ts'
 import { Heartbeat, heartbeatTopic } from './slot/heartbeat.ts'
 import { dropOnStop } from './slot/life.ts'
 import { ensurePublication } from './slot/publication.ts'
@@ -64,6 +65,7 @@ export class PostgresSource implements Connector {
   readonly #chunkPages: number
   #phase: ConnectorStatus['phase'] = 'connecting'
   readonly #wal: WalWatch
+  readonly #claim: Claim
   #watch: PublicationWatch | undefined
   #acked: Lsn = 0n
   #position: PostgresPosition | undefined
@@ -90,6 +92,7 @@ export class PostgresSource implements Connector {
       this.#streamed = new StreamedTransactions(directory)
     }
     this.#wal = new WalWatch(this.#options.slot, say)
+    this.#claim = new Claim(this.#options.url, this.#options.slot)
     this.#progress = new SnapshotProgress(say, this.#options.snapshots.rowsPerSecond)
   }
 
@@ -145,6 +148,11 @@ export class PostgresSource implements Connector {
     }
   }
 
+  /** So no other process reads the slot, or copies tables for it, from here to the end of `read`. */
+  async claim(signal: AbortSignal): Promise<void> {
+    await this.#claim.take(signal)
+  }
+
   /** Another server, or a gap, is an error of `read`: no new generation could mend it. */
   async knows(): Promise<boolean> {
     return true
@@ -156,6 +164,17 @@ export class PostgresSource implements Connector {
   }
 
   async *read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<NewRecord>> {
+    const { lost } = this.#claim
+    try {
+      yield* this.#read(from, AbortSignal.any([signal, lost]))
+      if (signal.aborted || !lost.aborted) return
+      throw new MillraceError('CONNECTION_LOST', 'The connection that holds the slot was lost.')
+    } finally {
+      await this.#claim.free()
+    }
+  }
+
+  async *#read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<NewRecord>> {
     for (let position = from; ; ) {
       try {
         for await (const batch of this.#connect(position, signal)) {

@@ -1,7 +1,7 @@
 import type { BulkWriter } from './bulk-writer.ts'
 import type { ElasticsearchClient } from './client.ts'
 import { type Deletes, tombstoneField, tombstoneTimeField } from './deletes.ts'
-import { familyPattern } from './placement.ts'
+import { searchPattern } from './generations.ts'
 import { removeFound } from './sweep.ts'
 import type { Remains } from './target-index.ts'
 
@@ -45,6 +45,6 @@ export class Cleaning {
     const { client, bulk, index } = this.#parts
     const old = { range: { [tombstoneTimeField]: { lt: Date.now() - keepMs } } }
     const query = { bool: { filter: [{ term: { [tombstoneField]: true } }, old] } }
-    await removeFound(client, bulk, { index: familyPattern(index), query })
+    await removeFound(client, bulk, { index: searchPattern(index), query })
   }
 }

@@ -58,6 +58,9 @@ export function isIgnored(deletes: Deletes, { body }: Pick<Document, 'body'>): b
 }
 
 /** Where instances run beside each other, one may write late what another has deleted. */
-export function deletesOf({ deletes }: ElasticsearchOptions, { shared }: SinkContext): Deletes {
+export function deletesOf(
+  { deletes }: ElasticsearchOptions,
+  { shared }: Pick<SinkContext, 'shared'>,
+): Deletes {
   return deletes ?? (shared ? 'tombstone' : 'remove')
 }

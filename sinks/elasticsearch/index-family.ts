@@ -2,18 +2,23 @@
  * Indexes of which each holds the documents of one time, such as `orders-2025.01`. They are made as
  * documents come for them. The identity names each that there is:
  *
- *   {"":"f81d…","orders-2025.01":"{…}","orders-2025.02":"{…}"}
+ *   {"":"f81d…@orders-{created_at:yyyy.MM}","orders-2025.01":"{…}","orders-2025.02":"{…}"}
  *
- * Under the empty name stands what is new each time they are all removed.
+ * Under the empty name stands what is new each time they are all removed, and which generation of
+ * them it is (generations.ts).
  * One that vanishes is taken as old and removed by intention; one that was replaced or rolled back
  * makes another target of them all.
  */
 import { randomUUID } from 'node:crypto'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { ElasticsearchClient } from './client.ts'
+import { membersOf } from './generations.ts'
 import type { Fields } from './mapping.ts'
 import { familyPattern } from './placement.ts'
-import { TargetIndex, type TargetIndexOptions } from './target-index.ts'
+import { definitionOf, TargetIndex, type TargetIndexOptions } from './target-index.ts'
+
+/** Above what comes with the server, and what nobody has thought about. */
+const priority = 500
 
 type Identities = Readonly<Record<string, string>>
 
@@ -22,11 +27,12 @@ export class IndexFamily {
   readonly #options: TargetIndexOptions
   readonly #members = new Map<string, TargetIndex>()
   #fields: Fields = {}
-  #generation: string = randomUUID()
+  #times: string
 
   constructor(client: ElasticsearchClient, options: TargetIndexOptions) {
     this.#client = client
     this.#options = options
+    this.#times = this.#newTimes()
   }
 
   has(index: string): boolean {
@@ -34,10 +40,12 @@ export class IndexFamily {
   }
 
   async ensure(known: string | undefined): Promise<string> {
+    await this.#keepTemplate()
     this.#members.clear()
     for (const name of await this.#names()) this.#members.set(name, this.#member(name))
-    this.#generation = (known && identitiesOf(known)['']) ?? this.#generation
-    const found: Record<string, string> = { '': this.#generation }
+    const isKnown = known !== undefined && familyOf(known) === this.#options.index
+    this.#times = isKnown ? identitiesOf(known)['']! : this.#newTimes()
+    const found: Record<string, string> = { '': this.#times }
     for (const [name, member] of this.#members) found[name] = await member.ensure(undefined)
     const now = JSON.stringify(found)
     return known !== undefined && this.isSame(known, now) ? known : now
@@ -49,12 +57,12 @@ export class IndexFamily {
       await this.#client.call({ method: 'DELETE', path: `/${encodeURIComponent(name)}` }, [404])
     }
     this.#members.clear()
-    this.#generation = randomUUID()
-    return JSON.stringify({ '': this.#generation })
+    this.#times = this.#newTimes()
+    return JSON.stringify({ '': this.#times })
   }
 
   async identity(): Promise<string | undefined> {
-    const found: Record<string, string> = { '': this.#generation }
+    const found: Record<string, string> = { '': this.#times }
     for (const [name, member] of this.#members) {
       const identity = await member.identity()
       if (identity === undefined) this.#members.delete(name)
@@ -72,6 +80,7 @@ export class IndexFamily {
 
   async addFields(properties: Fields): Promise<void> {
     this.#fields = { ...this.#fields, ...properties }
+    await this.#keepTemplate()
     for (const member of this.#members.values()) await member.addFields(properties)
   }
 
@@ -93,34 +102,40 @@ export class IndexFamily {
     this.#members.clear()
   }
 
+  /** One of them that others make, as by a document of their own, is as ours are. */
+  async #keepTemplate(): Promise<void> {
+    const { template, index, mapping, dynamic } = this.#options
+    if (template === undefined) return
+    const isKnown = Object.keys(this.#fields).length > 0
+    // Not the alias: the template is for the next generation, too, before that one serves.
+    const definition = definitionOf({
+      ...this.#options,
+      alias: {},
+      mapping: { ...mapping, ...this.#fields },
+      dynamic: dynamic ?? (isKnown ? 'strict' : undefined),
+    })
+    const path = `/_index_template/${encodeURIComponent(template)}`
+    const body = { index_patterns: [familyPattern(index)], template: definition, priority }
+    await this.#client.call({ method: 'PUT', path, body })
+  }
+
+  #newTimes(): string {
+    return `${randomUUID()}@${this.#options.index}`
+  }
+
   #member(index: string): TargetIndex {
     return new TargetIndex(this.#client, { ...this.#options, index })
   }
 
-  /** Those that carry our mark: the pattern may fit others. */
-  async #names(): Promise<readonly string[]> {
-    const path = `/${familyPattern(this.#options.index)}/_mapping?expand_wildcards=open`
-    const { body } = await this.#client.call<Mappings>({ method: 'GET', path }, [404])
-    const { pipeline, sink } = this.#options.mark
-    return Object.entries(body).flatMap(([name, { mappings }]) => {
-      const mark = mappings?._meta?.millrace
-      return mark?.pipeline === pipeline && mark.sink === sink ? [name] : []
-    })
+  #names(): Promise<readonly string[]> {
+    return membersOf(this.#client, this.#options.index, this.#options.mark)
   }
 }
 
-type Mappings = Readonly<
-  Record<
-    string,
-    {
-      readonly mappings?: {
-        readonly _meta?: {
-          readonly millrace?: { readonly pipeline: string; readonly sink: string }
-        }
-      }
-    }
-  >
->
+/** The generation to which the indexes of an identity belong. */
+export function familyOf(identity: string): string | undefined {
+  return identitiesOf(identity)['']?.split('@')[1]
+}
 
 function identitiesOf(text: string): Identities {
   try {

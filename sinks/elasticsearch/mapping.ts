@@ -6,7 +6,8 @@
  *   int2 int4 int8 oid               short, integer, long, long
  *   float4 float8 numeric            float, double, double (NaN is kept in the document only)
  *   boolean                          boolean
- *   date timestamp timestamptz       date (infinity is kept in the document only)
+ *   date timestamp timestamptz       date (infinity is kept in the document only); the latter two
+ *                                    date_nanos where that is asked for
  *   bytea                            binary
  *   json, jsonb                      kept in the document only
  *   arrays                           as their elements
@@ -17,9 +18,18 @@ import type { Column, ColumnKind, Schema } from '../../src/core/schema.ts'
 export type Field = Readonly<Record<string, unknown>>
 export type Fields = Readonly<Record<string, Field>>
 
+/** How timestamps are mapped. */
+export type Timestamps = 'date' | 'date_nanos'
+
 /** A field for every column. */
-export function mapColumns({ columns }: Schema): Fields {
-  return Object.fromEntries(columns.map((column) => [column.name, fieldOf(column)]))
+export function mapColumns({ columns }: Schema, timestamps: Timestamps = 'date'): Fields {
+  return Object.fromEntries(
+    columns.map((column) => {
+      const field = fieldOf(column)
+      const isTime = /^timestamp/.test(column.element ?? column.kind)
+      return [column.name, isTime ? { ...field, type: timestamps } : field]
+    }),
+  )
 }
 
 function fieldOf({ kind, type, element }: Column): Field {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { idTemplateOption } from '../../src/core/document-id.ts'
 import { secret, secrets } from '../../src/core/secret.ts'
-import { timePattern } from './placement.ts'
+import { isFamily, timePattern } from './placement.ts'
 
 const url = z
   .url({ protocol: /^https?$/ })
@@ -60,7 +60,7 @@ const softDelete = z.strictObject({
   field: z.string().min(1).describe('Set to true in the documents of deleted rows.'),
 })
 
-export const elasticsearchOptions = z.strictObject({
+const shape = z.strictObject({
   url: z
     .union([url, z.array(url).min(1)])
     .describe('Address of the cluster, or a list of its nodes: the next one is used if one fails.'),
@@ -95,6 +95,12 @@ export const elasticsearchOptions = z.strictObject({
   mapping: json
     .optional()
     .describe('Mapping of fields, as `properties` in Elasticsearch; goes before a generated one.'),
+  timestamps: z
+    .enum(['date', 'date_nanos'])
+    .default('date')
+    .describe(
+      'How timestamps are mapped: `date` finds and sorts by milliseconds, `date_nanos` by all their digits, from 1970 to 2262.',
+    ),
   dynamic: z
     .union([z.boolean(), z.enum(['strict', 'runtime'])])
     .optional()
@@ -109,6 +115,17 @@ export const elasticsearchOptions = z.strictObject({
     .regex(/^\d+(ms|s|m|h|d)$/, 'must be a time such as 1h')
     .default('1h')
     .describe('How long a delete is remembered, so that no older write revives its document.'),
+  template: indexName
+    .optional()
+    .describe(
+      'Index template of this name is kept for indexes by time, so that one that others make has the mapping, too.',
+    ),
+  reshaped: z
+    .enum(['refill', 'pause'])
+    .default('refill')
+    .describe(
+      'When `id`, `fields`, `routing` or `deletes` have changed: the index is emptied and filled again, or it serves as it is until `millrace reindex` or `millrace sink refill`.',
+    ),
   batchBytes: z.int().min(1024).max(100_000_000).default(5_000_000).describe('Largest request.'),
   batchDocuments: z.int().min(1).max(100_000).default(1_000).describe('Most documents a request.'),
   inFlight: z
@@ -134,6 +151,12 @@ export const elasticsearchOptions = z.strictObject({
     .default(90_000)
     .describe('How long to wait for an answer. The server itself waits a minute for a shard.'),
 })
+
+/** Options of the sink. */
+export const elasticsearchOptions = shape.refine(
+  ({ template, index = '' }) => template === undefined || isFamily(index),
+  { path: ['template'], error: 'is for indexes by time, such as `orders-{created_at:yyyy.MM}`' },
+)
 
 export type ElasticsearchOptions = z.infer<typeof elasticsearchOptions>
 export type TlsOptions = z.infer<typeof tls>

@@ -8,8 +8,9 @@ import { ElasticsearchClient, type Request } from './client.ts'
 import { type Deletes, deletesOf, isDeleted, liveOnly } from './deletes.ts'
 import { digitsOf, parseExact } from './exact-json.ts'
 import { faultOf } from './faults.ts'
+import { searchPattern, servingGeneration } from './generations.ts'
 import type { ElasticsearchOptions } from './options.ts'
-import { familyPattern, placement } from './placement.ts'
+import { isFamily, placement } from './placement.ts'
 import { Shape } from './shape.ts'
 import { indexOf } from './target-index.ts'
 
@@ -21,9 +22,12 @@ const keepAlive = '2m'
 export class ElasticsearchReading implements Reading {
   readonly idOf: IdOf
   readonly expires = false
+  readonly tellsAll = true
   readonly keepsDeleted: boolean
   readonly #client: ElasticsearchClient
   readonly #index: string
+  readonly #alias: string | undefined
+  #found: Promise<string> | undefined
   readonly #deletes: Deletes
   readonly #shape: Shape
   /** Whether an id alone tells where its document is. */
@@ -35,7 +39,8 @@ export class ElasticsearchReading implements Reading {
     const key = checkpointKey(context)
     this.#client = new ElasticsearchClient(options)
     const index = options.index ?? indexOf(context)
-    this.#index = encodeURIComponent(familyPattern(index))
+    this.#index = index
+    this.#alias = options.alias
     this.#deletes = deletesOf(options, context)
     this.keepsDeleted = this.#deletes === 'ignore'
     this.#shape = new Shape({ deletes: this.#deletes, fields: options.fields })
@@ -62,7 +67,7 @@ export class ElasticsearchReading implements Reading {
 
   async count(): Promise<number> {
     await this.#refresh()
-    const path = `/${this.#index}/_count`
+    const path = `/${await this.#place()}/_count`
     const query = liveOnly(this.#deletes)
     const request: Request = { method: 'POST', path, ...(query && { body: { query } }) }
     const { count } = (await this.#ask(request)) as Counted
@@ -90,7 +95,7 @@ export class ElasticsearchReading implements Reading {
     const documents: StoredDocument[] = []
     for (let at = 0; at < ids.length; at += pageDocuments) {
       const body = { ids: ids.slice(at, at + pageDocuments) }
-      const path = `/${this.#index}/_mget`
+      const path = `/${await this.#place()}/_mget`
       const { docs } = (await this.#ask({ method: 'POST', path, body })) as { docs: Got[] }
       for (const doc of docs) if (doc.found) documents.push(this.#stored(doc))
     }
@@ -104,7 +109,7 @@ export class ElasticsearchReading implements Reading {
     for (let at = 0; at < ids.length; at += pageDocuments) {
       const values = ids.slice(at, at + pageDocuments)
       const body = { size: values.length, version: true, query: { ids: { values } } }
-      const path = `/${this.#index}/_search`
+      const path = `/${await this.#place()}/_search`
       const answer = await this.#ask({ method: 'POST', path, body })
       for (const hit of (answer as Hits).hits.hits) documents.push(this.#stored(hit))
     }
@@ -139,14 +144,14 @@ export class ElasticsearchReading implements Reading {
    */
   async #openPoint(): Promise<Point> {
     const query = `keep_alive=${keepAlive}`
-    const path = `/${this.#index}/_pit?${query}`
+    const path = `/${await this.#place()}/_pit?${query}`
     const answer = await this.#client.send({ method: 'POST', path })
     if (answer.status === 200) {
       const { id } = parseExact(answer.body) as { id: string }
       return { id, sort: '_shard_doc', close: { path: '/_pit', body: { id } } }
     }
     if (answer.status === 404 || answer.status === 503) throw faultOf(answer, 'The point in time')
-    const other = `/${this.#index}/_search/point_in_time?${query}`
+    const other = `/${await this.#place()}/_search/point_in_time?${query}`
     const { pit_id: id } = (await this.#ask({ method: 'POST', path: other })) as { pit_id: string }
     const close = { path: '/_search/point_in_time', body: { pit_id: [id] } }
     return { id, sort: '_id', close }
@@ -157,8 +162,20 @@ export class ElasticsearchReading implements Reading {
     await this.#client.send({ method: 'DELETE', ...close }).catch(() => {})
   }
 
+  /** The index; of a family, those of the generation that serves. */
+  #place(): Promise<string> {
+    this.#found ??= this.#find().then((found) => encodeURIComponent(searchPattern(found)))
+    return this.#found
+  }
+
+  async #find(): Promise<string> {
+    const index = this.#index
+    if (this.#alias === undefined || !isFamily(index)) return index
+    return (await servingGeneration(this.#client, index, this.#alias)) ?? index
+  }
+
   async #refresh(): Promise<void> {
-    await this.#ask({ method: 'POST', path: `/${this.#index}/_refresh` })
+    await this.#ask({ method: 'POST', path: `/${await this.#place()}/_refresh` })
   }
 
   async #ask(request: Request, accept: readonly number[] = []): Promise<unknown> {

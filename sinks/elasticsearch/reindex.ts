@@ -2,7 +2,7 @@
  * The index that serves is named as the option says, `orders`, or is one that has this name as an
  * alias: `orders-r2`. The next is `orders-r3`, and takes over the name, with every other alias, in
  * one request. An index that bears the name itself is cloned to `orders-r1` before, so that there
- * is one to go back to.
+ * is one to go back to. Indexes by time are exchanged as a whole generation (generations.ts).
  */
 import type { StoredCheckpoint } from '../../src/core/checkpoint.ts'
 import { MillraceError } from '../../src/core/errors.ts'
@@ -13,8 +13,10 @@ import type { Reindexing } from '../../src/core/reindexing.ts'
 import type { Sink } from '../../src/core/sink.ts'
 import { CheckpointDocument } from './checkpoint-document.ts'
 import { ElasticsearchClient } from './client.ts'
+import { indexesWith, inGeneration, membersOf, servingGeneration } from './generations.ts'
 import type { ElasticsearchOptions } from './options.ts'
-import { isFamily } from './placement.ts'
+import { describe } from './parts.ts'
+import { familyPattern, isFamily } from './placement.ts'
 import { ElasticsearchReading } from './reading.ts'
 import { nextName, previousName } from './sides.ts'
 import { ElasticsearchSink } from './sink.ts'
@@ -31,8 +33,8 @@ export class ElasticsearchReindexing implements Reindexing {
     this.#context = context
     this.#client = new ElasticsearchClient(options)
     this.#index = options.index ?? indexOf(context)
-    if (!isFamily(this.#index)) return
-    const what = `${this.#index} is a family of indexes, which is filled anew by a refill.`
+    if (!isFamily(this.#index) || options.alias !== undefined) return
+    const what = `${this.#index} is a family of indexes: another generation of it can be exchanged only under an \`alias\`, by which readers find it.`
     throw new MillraceError('TARGET_MISCONFIGURED', what)
   }
 
@@ -50,7 +52,8 @@ export class ElasticsearchReindexing implements Reindexing {
     const filled = await this.#stored(nextName)
     if (filled === undefined) throw missing(`${next} was never filled.`)
     await this.#settle(next)
-    const kept = serving.name === this.#index ? await this.#keepCopy() : serving.name
+    const hasName = serving.name === this.#index && !isFamily(this.#index)
+    const kept = hasName ? await this.#keepCopy() : serving.name
     await this.#note(previousName, kept)
     await this.#exchange(serving, next)
     await this.#drop(previousOf(this.#index, kept))
@@ -60,7 +63,7 @@ export class ElasticsearchReindexing implements Reindexing {
   async rollback(): Promise<string> {
     const serving = await this.#serving()
     const previous = previousOf(this.#index, serving.name)
-    if (previous === undefined || !(await this.#exists(previous))) {
+    if (previous === undefined || (await this.#indexesOf(previous)).length === 0) {
       throw missing('No index that served before is kept.')
     }
     await this.#exchange(serving, previous)
@@ -91,7 +94,7 @@ export class ElasticsearchReindexing implements Reindexing {
 
   /** Nobody searches it yet: without refreshes and copies it is filled a fifth faster. */
   async #nextOptions(): Promise<ElasticsearchOptions> {
-    const { alias: _, settings, ...options } = this.#options
+    const { alias: _, template: __, settings, ...options } = this.#options
     const index = nextOf(this.#index, (await this.#serving()).name)
     const quick = { 'index.refresh_interval': '-1', 'index.number_of_replicas': 0 }
     return { ...options, index, settings: { ...flat(settings), ...quick } }
@@ -110,7 +113,7 @@ export class ElasticsearchReindexing implements Reindexing {
         wanted[name] ?? null,
       ]),
     )
-    const path = `/${encodeURIComponent(index)}`
+    const path = `/${encodeURIComponent(familyPattern(index))}`
     await this.#client.call({ method: 'PUT', path: `${path}/_settings`, body: settings })
     await this.#client.call({ method: 'POST', path: `${path}/_refresh` })
   }
@@ -140,7 +143,7 @@ export class ElasticsearchReindexing implements Reindexing {
   async #note(nameOf: (sink: string) => string, index: string): Promise<void> {
     const main = await new CheckpointDocument(this.#client, this.#context).read()
     if (main === undefined) throw missing('The sink has no checkpoint yet.')
-    const target = await this.#identity(index)
+    const target = isFamily(index) ? main.target : await this.#identity(index)
     const side = new CheckpointDocument(this.#client, this.#side(nameOf))
     const { source, position, timestamp, config } = main
     const held = await side.claim({ source, target, config })
@@ -149,18 +152,43 @@ export class ElasticsearchReindexing implements Reindexing {
   }
 
   async #exchange(serving: Serving, next: string): Promise<void> {
-    const isNamed = serving.name === this.#index
+    const actions = isFamily(next)
+      ? await this.#familyActions(serving, next)
+      : this.#indexActions(serving, next)
+    if (actions.length === 0) return
+    await this.#client.call({ method: 'POST', path: '/_aliases', body: { actions } })
+  }
+
+  #indexActions(serving: Serving, next: string): readonly object[] {
+    const { name: index } = serving
+    const isNamed = index === this.#index
     const aliases = Object.entries({ ...serving.aliases, ...(isNamed && { [this.#index]: {} }) })
-    const index = serving.name
     const removals = isNamed
       ? [{ remove_index: { index } }]
       : aliases.map(([alias]) => ({ remove: { index, alias } }))
-    const additions = aliases.map(([alias, body]) => ({ add: { ...body, index: next, alias } }))
-    const body = { actions: [...removals, ...additions] }
-    await this.#client.call({ method: 'POST', path: '/_aliases', body })
+    return [
+      ...removals,
+      ...aliases.map(([alias, body]) => ({ add: { ...body, index: next, alias } })),
+    ]
+  }
+
+  async #familyActions(serving: Serving, next: string): Promise<readonly object[]> {
+    const { alias: aliases } = describe(next, this.#options, this.#context)
+    const [alias, body] = Object.entries(aliases)[0]!
+    const now = await indexesWith(this.#client, alias)
+    const old = (await this.#indexesOf(serving.name)).filter((name) => now.includes(name))
+    const fresh = await this.#indexesOf(next)
+    return [
+      ...old.map((index) => ({ remove: { index, alias } })),
+      ...fresh.map((index) => ({ add: { ...body, index, alias } })),
+    ]
   }
 
   async #serving(): Promise<Serving> {
+    if (isFamily(this.#index)) {
+      const found = await servingGeneration(this.#client, this.#index, this.#options.alias!)
+      return { name: found ?? this.#index, aliases: {} }
+    }
     const path = `/${encodeURIComponent(this.#index)}/_alias`
     const { status, body } = await this.#client.call<Aliases>({ method: 'GET', path }, [404])
     const [entry] = Object.entries(body)
@@ -168,18 +196,18 @@ export class ElasticsearchReindexing implements Reindexing {
     return { name: entry[0], aliases: entry[1].aliases }
   }
 
-  async #exists(index: string): Promise<boolean> {
+  /** The index of that name if it is there; those of a generation. */
+  async #indexesOf(index: string): Promise<readonly string[]> {
+    const { pipeline, name: sink } = this.#context
+    if (isFamily(index)) return membersOf(this.#client, index, { pipeline, sink })
     const path = `/${encodeURIComponent(index)}/_alias`
-    return (await this.#client.call({ method: 'GET', path }, [404])).status === 200
+    const { status } = await this.#client.call({ method: 'GET', path }, [404])
+    return status === 200 ? [index] : []
   }
 
   async #identity(index: string): Promise<string> {
-    const { settings, gcDeletes, dynamic } = this.#options
-    const { pipeline, name } = this.#context
-    const mark = { pipeline, sink: name }
-    const target = new TargetIndex(this.#client, {
-      ...{ index, settings, gcDeletes, dynamic, mark, mapping: {}, alias: {} },
-    })
+    const described = describe(index, this.#options, this.#context)
+    const target = new TargetIndex(this.#client, { ...described, mapping: {}, alias: {} })
     return target.ensure(undefined)
   }
 
@@ -192,8 +220,9 @@ export class ElasticsearchReindexing implements Reindexing {
   }
 
   async #drop(index: string | undefined): Promise<void> {
-    if (index === undefined) return
-    await this.#client.call({ method: 'DELETE', path: `/${encodeURIComponent(index)}` }, [404])
+    for (const name of index === undefined ? [] : await this.#indexesOf(index)) {
+      await this.#client.call({ method: 'DELETE', path: `/${encodeURIComponent(name)}` }, [404])
+    }
   }
 }
 
@@ -217,7 +246,9 @@ function nextOf(base: string, name: string): string {
 
 function previousOf(base: string, name: string): string | undefined {
   const generation = generationOf(base, name)
-  return generation > 1 ? `${base}-r${generation - 1}` : undefined
+  if (generation === 1) return undefined
+  // Of a family nothing had to be copied to make room for the name.
+  return isFamily(base) ? inGeneration(base, generation - 1) : `${base}-r${generation - 1}`
 }
 
 /** `{"index": {"a": 1}}`, `{"a": 1}` and `{"index.a": 1}` mean the same. */

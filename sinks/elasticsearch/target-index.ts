@@ -17,6 +17,8 @@ export interface TargetIndexOptions
   readonly mapping: Fields
   /** The alias for readers, as the server describes it. */
   readonly alias: Readonly<Record<string, object>>
+  /** Name of the index template that is kept for a family. */
+  readonly template?: string | undefined
   /** Written into the index, to know it as our own. */
   readonly mark: { readonly pipeline: string; readonly sink: string }
 }
@@ -157,12 +159,8 @@ export class TargetIndex {
   async #create(copy?: Found): Promise<string> {
     const { index } = this.#options
     const path = `/${encodeURIComponent(copy?.name ?? index)}`
-    const body =
-      copy === undefined
-        ? this.#definition({})
-        : copy.mark === undefined
-          ? copyOf(copy)
-          : this.#definition(copy.aliases)
+    const isOurs = copy === undefined || copy.mark !== undefined
+    const body = isOurs ? definitionOf(this.#options, copy?.aliases) : copyOf(copy)
     // 400: somebody was faster; or the definition is wrong, and then there is nothing to find.
     const { status, body: answer } = await this.#client.call<CreateAnswer>(
       { method: 'PUT', path, body },
@@ -174,15 +172,6 @@ export class TargetIndex {
     return this.#started(await this.identity())
   }
 
-  #definition(aliases: Readonly<Record<string, object>>): object {
-    const { mark, mapping, dynamic = true, settings, gcDeletes, alias } = this.#options
-    return {
-      aliases: { ...aliases, ...alias },
-      settings: { 'index.gc_deletes': gcDeletes, ...settings },
-      mappings: { _meta: { millrace: mark }, dynamic, properties: mapping },
-    }
-  }
-
   #started(identity: string | undefined): string {
     if (identity === undefined) throw this.#notStarted()
     return identity
@@ -191,6 +180,18 @@ export class TargetIndex {
   #notStarted(): MillraceError {
     const what = `A primary shard of the index ${this.#options.index} has not started.`
     return new MillraceError('TARGET_BUSY', what)
+  }
+}
+
+/** An index of ours, as it is made. */
+export function definitionOf(
+  { mark, mapping, dynamic = true, settings, gcDeletes, alias }: TargetIndexOptions,
+  aliases: Readonly<Record<string, object>> = {},
+): object {
+  return {
+    aliases: { ...aliases, ...alias },
+    settings: { 'index.gc_deletes': gcDeletes, ...settings },
+    mappings: { _meta: { millrace: mark }, dynamic, properties: mapping },
   }
 }
 

@@ -1,6 +1,6 @@
 import type { SinkPlugin } from '../../src/core/plugin.ts'
 import { check } from './check.ts'
-import { type FileOptions, options } from './options.ts'
+import { type FileOptions, options, pathOf } from './options.ts'
 import { FileSink } from './sink.ts'
 import { StreamSink } from './stream.ts'
 
@@ -9,8 +9,11 @@ export const file: SinkPlugin<FileOptions> = {
   type: 'file',
   options,
   check,
-  open(options, { partition }) {
+  owns: (options, { topic }) =>
+    options.path === '-' ? undefined : `the file ${pathOf(options, topic)}`,
+  open(options, { topic, partition }) {
     if (options.path === '-') return new StreamSink(process.stdout, options.include)
-    return new FileSink(partition === 0 ? options.path : `${options.path}.${partition}`, options)
+    const path = pathOf(options, topic)
+    return new FileSink(partition === 0 ? path : `${path}.${partition}`, options)
   },
 }

@@ -6,7 +6,7 @@ export const options = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'File to append to, or "-" for standard output. A partition other than 0 adds its number: `out.ndjson.1`.',
+      'File to append to, or "-" for standard output. `{topic}` in it is the topic’s name: each topic has a file of its own. A partition other than 0 adds its number: `out.ndjson.1`.',
     ),
   include: z
     .enum(['document', 'envelope'])
@@ -17,3 +17,9 @@ export const options = z.strictObject({
 })
 
 export type FileOptions = z.infer<typeof options>
+
+/** The file of a topic, which may have any character in its name. */
+export function pathOf({ path }: Pick<FileOptions, 'path'>, topic: string): string {
+  const name = topic.replace(/[%/\0]/g, (mark) => encodeURIComponent(mark))
+  return path.replaceAll('{topic}', () => name)
+}

@@ -13,6 +13,7 @@ import {
   type StoredCheckpoint,
 } from '../../src/core/checkpoint.ts'
 import { MillraceError } from '../../src/core/errors.ts'
+import { type Opening, openSecured, splitTls, urlOf } from '../../src/core/postgres-tls.ts'
 import { faultOf } from './faults.ts'
 import type { PostgresSinkOptions } from './options.ts'
 
@@ -22,36 +23,32 @@ export type Values = readonly unknown[]
 export class Database {
   readonly schema: string
   readonly place: string
-  readonly #client: pg.Client
-  readonly #timeoutMs: number
+  readonly #options: PostgresSinkOptions
+  readonly #name: string
+  #client: pg.Client | undefined
   #lost: Error | undefined
 
-  constructor({ url, schema, timeoutMs }: PostgresSinkOptions, name: string) {
-    const { hostname, port, pathname } = new URL(url)
-    this.schema = schema
-    this.place = `${hostname}:${port || 5432}${pathname}`
-    this.#timeoutMs = timeoutMs
-    this.#client = new pg.Client({
-      connectionString: url,
-      application_name: name.slice(0, 63),
-      connectionTimeoutMillis: timeoutMs,
-      keepAlive: true,
-    })
-    this.#client.on('error', (error) => {
-      this.#lost = error
-    })
+  constructor(options: PostgresSinkOptions, name: string) {
+    this.schema = options.schema
+    this.place = placeOf(options)
+    this.#options = options
+    this.#name = name
   }
 
   async connect(): Promise<void> {
+    const { timeoutMs } = this.#options
     try {
-      await this.#client.connect()
+      const server = { host: parse(this.#options).host, where: this.place }
+      this.#client = await openSecured(urlOf(this.#options), server, (opening) =>
+        this.#open(opening),
+      )
     } catch (error) {
       throw faultOf(error, this.place)
     }
     // A process that is stopped in the middle must not keep its locks from the next one.
     await this.ask(`
-      SET lock_timeout = ${this.#timeoutMs};
-      SET idle_in_transaction_session_timeout = ${this.#timeoutMs * 2};
+      SET lock_timeout = ${timeoutMs};
+      SET idle_in_transaction_session_timeout = ${timeoutMs * 2};
       SET synchronous_commit = on;
       SET TimeZone = 'UTC'; SET DateStyle = 'ISO'`)
   }
@@ -68,7 +65,7 @@ export class Database {
   /** The same, with the server's own errors. */
   async askRaw<Row>(sql: string, values?: Values): Promise<Row[]> {
     if (this.#lost) throw this.#lost
-    const found = await this.#client.query(sql, values as unknown[])
+    const found = await this.#client!.query(sql, values as unknown[])
     return (found.rows ?? []) as Row[]
   }
 
@@ -128,8 +125,42 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await this.#client.end().catch(() => {}) // It may never have been open.
+    await this.#client?.end().catch(() => {}) // It may have been lost.
   }
+
+  async #open({ url, ssl, negotiation }: Opening): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: url,
+      ssl,
+      application_name: this.#name.slice(0, 63),
+      connectionTimeoutMillis: this.#options.timeoutMs,
+      keepAlive: true,
+      // `pg` passes it on; its types do not know it.
+      ...(ssl !== false && negotiation === 'direct' && { sslnegotiation: 'direct' }),
+    })
+    client.on('error', (error) => {
+      this.#lost = error
+    })
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      this.#lost = undefined // Another attempt may follow, without TLS.
+      client.end().catch(() => {})
+      throw error
+    }
+  }
+}
+
+/** `host:port/database`, for people. */
+export function placeOf(options: PostgresSinkOptions): string {
+  const { host, port, database } = parse(options)
+  return `${host}:${port}/${database}`
+}
+
+/** A URL as `pg` understands it. */
+function parse(options: PostgresSinkOptions): pg.Client {
+  return new pg.Client({ connectionString: splitTls(options.url).bare, ssl: false })
 }
 
 export function quote(name: string): string {

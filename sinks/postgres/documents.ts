@@ -2,9 +2,9 @@ import { crc32 } from 'node:zlib'
 import type { Candidate, Held } from '../../src/core/fold.ts'
 import type { Schema } from '../../src/core/schema.ts'
 import type { Refusal } from '../../src/core/sink.ts'
+import { Columns, ownColumns, type Typed } from './columns.ts'
 import { type Database, quote } from './database.ts'
 import { faultOf, isDataFault, sqlState } from './faults.ts'
-import { addColumns, type Typed, typedColumns } from './tables.ts'
 
 /** A state on its way into the table. */
 export interface Row {
@@ -19,15 +19,14 @@ const keepDeleted = '7 days'
 /** Reads and writes the rows of one partition, inside transactions of others. */
 export class Documents {
   readonly #db: Database
-  readonly #table: string
   readonly #live: string
   readonly #dead: string
   readonly #partition: number
-  readonly #typed = new Map<Schema, readonly Typed[]>()
+  readonly #columns: Columns
 
   constructor(db: Database, table: string, partition: number) {
     this.#db = db
-    this.#table = table
+    this.#columns = new Columns(db, table)
     this.#live = db.name(table)
     this.#dead = db.name(`${table}__deleted`)
     this.#partition = partition
@@ -48,7 +47,9 @@ export class Documents {
   async put(rows: readonly Row[], refuse: (row: Row, refusal: Refusal) => void): Promise<void> {
     if (rows.length === 0) return
     // Outside of what may be undone.
-    for (const { schema } of rows) if (schema !== undefined) await this.#columns(schema)
+    for (const schema of new Set(rows.map(({ schema }) => schema))) {
+      if (schema !== undefined) await this.#columns.of(schema)
+    }
     await this.#db.ask('SAVEPOINT rows')
     try {
       await this.#upsert(rows.filter(({ candidate }) => candidate.body !== null))
@@ -79,7 +80,7 @@ export class Documents {
 
   async #upsert(rows: readonly Row[]): Promise<void> {
     for (const [schema, group] of Map.groupBy(rows, ({ schema }) => schema)) {
-      const typed = schema === undefined ? [] : await this.#columns(schema)
+      const typed = schema === undefined ? [] : await this.#columns.of(schema)
       const names = [...ownColumns, ...typed.map(({ name }) => quote(name))]
       const values = ['id', 'doc', 'version', 'ordinal', 'key', '$6::int', ...typed.map(extraction)]
       const updates = names.slice(1).map((name) => `${name} = excluded.${name}`)
@@ -111,20 +112,7 @@ export class Documents {
       parameters(rows, this.#partition, false),
     )
   }
-
-  /** The columns of a schema, added where the table has not got them. */
-  async #columns(schema: Schema): Promise<readonly Typed[]> {
-    let typed = this.#typed.get(schema)
-    if (typed === undefined) {
-      typed = typedColumns(schema.columns)
-      await addColumns(this.#db, this.#table, typed)
-      this.#typed.set(schema, typed)
-    }
-    return typed
-  }
 }
-
-const ownColumns = ['_id', '_doc', '_version', '_ordinal', '_key', '_partition']
 
 const extraction = ({ value }: Typed) => value
 

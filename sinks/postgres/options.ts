@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { idTemplateOption } from '../../src/core/document-id.ts'
+import { tlsShape } from '../../src/core/postgres-tls.ts'
 import { secrets } from '../../src/core/secret.ts'
 
 /** PostgreSQL cuts longer names. */
@@ -15,6 +16,7 @@ export const options = z.strictObject({
     .url({ protocol: /^postgres(ql)?$/ })
     .describe('Address of the database, such as postgres://user:password@localhost:5432/shop.')
     .register(secrets, { secret: true }),
+  ...tlsShape,
   schema: name.default('public').describe('Schema of the table. It must exist.'),
   table: name
     .optional()

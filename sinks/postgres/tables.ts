@@ -2,14 +2,13 @@
  * The tables of one sink:
  *
  *   <table>           a row for each document: _id, _doc (jsonb), _version, _ordinal, _key,
- *                     _partition, and a column for each column of the rows, as far as the topic
- *                     tells them
+ *                     _partition, and a column for each column of the rows (columns.ts), as far
+ *                     as the topic tells them
  *   <table>__deleted  versions of deleted rows, kept for a week
  */
 import { configDigest } from '../../src/core/checkpoint.ts'
 import { MillraceError } from '../../src/core/errors.ts'
-import type { Column } from '../../src/core/schema.ts'
-import { type Database, quote } from './database.ts'
+import type { Database } from './database.ts'
 import type { PostgresSinkOptions } from './options.ts'
 
 export interface Shape {
@@ -21,7 +20,7 @@ export interface Shape {
 export function shapeOf({ table, id }: PostgresSinkOptions, topic: string): Shape {
   return {
     table: table ?? topic.slice(topic.lastIndexOf('.') + 1).slice(0, 50),
-    config: configDigest({ layout: 1, id }),
+    config: configDigest({ layout: 2, id }),
   }
 }
 
@@ -80,71 +79,4 @@ async function existing(db: Database, names: readonly string[]): Promise<number>
 function taken(db: Database, table: string, why: string): MillraceError {
   const fact = `The table ${table} in ${db.place} ${why}.`
   return new MillraceError('TARGET_MISCONFIGURED', `${fact} Name another with \`table\`.`)
-}
-
-/** The type of a column in the table, and how its value comes out of the document. */
-export interface Typed {
-  readonly name: string
-  readonly type: string
-  readonly value: string
-}
-
-const own = ['_id', '_doc', '_version', '_ordinal', '_key', '_partition']
-
-/** Columns of the server itself; a row's column of such a name is in the document alone. */
-const reserved = [...own, 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']
-
-export function typedColumns(columns: readonly Column[]): readonly Typed[] {
-  return columns
-    .filter(({ name }) => !reserved.includes(name) && Buffer.byteLength(name) < 64)
-    .map((column) => {
-      const type = typeOf(column)
-      const text = `doc ->> ${literal(column.name)}`
-      if (type === 'jsonb') {
-        return { name: column.name, type, value: `nullif(doc -> ${literal(column.name)}, 'null')` }
-      }
-      const value = type === 'bytea' ? `decode(${text}, 'base64')` : `(${text})::${type}`
-      return { name: column.name, type, value }
-    })
-}
-
-function typeOf({ kind, type }: Column): string {
-  if (kind !== 'number') return types[kind]
-  return numbers[type] ?? 'double precision'
-}
-
-const types = {
-  int8: 'bigint',
-  decimal: 'numeric',
-  boolean: 'boolean',
-  string: 'text',
-  json: 'jsonb',
-  bytes: 'bytea',
-  date: 'date',
-  time: 'text', // With or without a zone.
-  timestamp: 'timestamp',
-  timestamptz: 'timestamptz',
-  array: 'jsonb',
-} as const
-
-const numbers: Readonly<Record<string, string>> = {
-  int2: 'smallint',
-  int4: 'integer',
-  oid: 'bigint',
-  float4: 'real',
-}
-
-/** Adds the columns that a table has not. */
-export async function addColumns(
-  db: Database,
-  table: string,
-  columns: readonly Typed[],
-): Promise<void> {
-  if (columns.length === 0) return
-  const added = columns.map(({ name, type }) => `ADD COLUMN IF NOT EXISTS ${quote(name)} ${type}`)
-  await db.ask(`ALTER TABLE ${db.name(table)} ${added.join(', ')}`)
-}
-
-function literal(text: string): string {
-  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 }

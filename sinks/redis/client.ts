@@ -21,7 +21,8 @@ export class RedisClient {
   readonly #name: string
   readonly #server: string
   readonly #address: string
-  readonly #writer = new ByteWriter()
+  /** Kept for the next commands: memory beside the heap, made anew, drives garbage collection. */
+  readonly #writers: ByteWriter[] = []
   #redis: Redis | undefined
 
   /**
@@ -99,7 +100,12 @@ export class RedisClient {
     const redis = this.#redis
     if (redis?.status === 'ready') {
       if (asking) redis.asking().catch(() => {}) // The command itself tells of the same fault.
-      return redis.sendCommand(new EncodedCommand(encodeWords(this.#writer, words), words[0]))
+      const writer = this.#writers.pop() ?? new ByteWriter()
+      writer.rewind()
+      const bytes = encodeWords(writer, words)
+      const answer = await redis.sendCommand(new EncodedCommand(bytes, words[0]))
+      this.#writers.push(writer) // An answer proves that the bytes have left.
+      return answer
     }
     throw new MillraceError('CONNECTION_LOST', `Redis at ${this.#server}: the connection is lost.`)
   }

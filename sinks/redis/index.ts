@@ -1,8 +1,7 @@
-import { MillraceError } from '../../src/core/errors.ts'
 import type { SinkPlugin } from '../../src/core/plugin.ts'
 import { check } from './check.ts'
-import { isDocumentForm, options, type RedisOptions } from './options.ts'
-import { RedisReading } from './reading.ts'
+import { options, type RedisOptions } from './options.ts'
+import { openReading } from './readings/open-reading.ts'
 import { RedisSink } from './sink.ts'
 
 /** Documents, members of sets, entries of streams or invalidations, in Redis or Valkey. */
@@ -11,9 +10,5 @@ export const redis: SinkPlugin<RedisOptions> = {
   options,
   check,
   open: (options, context) => new RedisSink(options, context),
-  read: (options, context) => {
-    if (isDocumentForm(options.as)) return new RedisReading(options, context)
-    const fact = `What is written as: ${options.as} is no document, and cannot be read back.`
-    throw new MillraceError('CONFIG_INVALID', fact)
-  },
+  read: openReading,
 }

@@ -2,6 +2,7 @@
  * Who a database is, beside its servers' run ids, and what was last written into it. A flush, or
  * another database, has no marker, or not ours.
  */
+import { randomInt, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { MillraceError } from '../../src/core/errors.ts'
 
@@ -29,14 +30,36 @@ export function encodeMarker(marker: Marker): string {
   return JSON.stringify({ v, id, layout, prefixes, generation, filling, since, shards })
 }
 
-/** Throws TARGET_MISCONFIGURED on anything that `encodeMarker` has not written. */
+/** What the first builds wrote, whose stamps had `key:7 owner:6` at their end. */
+const earlier = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  template: z.string(),
+  prefix: z.string(),
+})
+
+/**
+ * Reads what `encodeMarker` has written. What an earlier build has written becomes a marker that no
+ * checkpoint names, so that Redis is filled again, over what is there. Throws TARGET_MISCONFIGURED
+ * on anything else.
+ */
 export function decodeMarker(text: string, key: string): Marker {
-  const parsed = format.safeParse(parseJson(text))
+  const json = parseJson(text)
+  const parsed = format.safeParse(json)
   if (parsed.success) return parsed.data
+  const old = earlier.safeParse(json)
+  if (old.success) return upgraded(old.data)
   throw new MillraceError(
     'TARGET_MISCONFIGURED',
-    `The key ${key} holds no marker of this version: ${text.slice(0, 80)}. Remove it to fill Redis again.`,
+    `The key ${key} holds no marker of this version, but perhaps one of a later build: ${text.slice(0, 80)}. Run that build, or remove the key to fill Redis again.`,
   )
+}
+
+function upgraded({ template, prefix }: z.infer<typeof earlier>): Marker {
+  return {
+    ...{ v: 2, id: randomUUID(), layout: template, prefixes: [prefix] },
+    ...{ generation: randomInt(2 ** 31), filling: Date.now(), since: Date.now(), shards: [] },
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -21,30 +21,46 @@ export class EncodedCommand extends Command {
   }
 }
 
-/** `*<count>\r\n`, then for each word `$<length>\r\n<word>\r\n`. */
+/**
+ * `*<count>\r\n`, then for each word `$<length>\r\n<word>\r\n`. Texts that follow each other are
+ * written in one piece, with the frame of the bytes behind them: a call into native code costs more
+ * than a short text.
+ */
 export function encodeWords(writer: ByteWriter, words: readonly Word[]): Buffer {
   writer.begin()
-  writer.ascii(`*${words.length}\r\n`)
-  for (const word of words) {
-    if (typeof word === 'string') text(writer, word)
-    else bytes(writer, word)
+  let head = `*${words.length}\r\n`
+  for (let from = 0; from <= words.length; head = '\r\n') {
+    let texts = head
+    let to = from
+    for (let word = words[to]; typeof word === 'string'; word = words[++to]) {
+      texts += `$${word.length}\r\n${word}\r\n`
+    }
+    const bytes = words[to] as Buffer | undefined
+    const tail = bytes === undefined ? '' : `$${bytes.length}\r\n`
+    if (!writeAscii(writer, texts + tail)) {
+      writer.ascii(head)
+      for (let i = from; i < to; i++) writeText(writer, words[i] as string)
+      writer.ascii(tail)
+    }
+    if (bytes !== undefined) writer.copy(bytes)
+    from = to + 1
   }
   return writer.take()
 }
 
-function bytes(writer: ByteWriter, word: Buffer): void {
-  writer.ascii(`$${word.length}\r\n`)
-  writer.copy(word)
-  writer.ascii('\r\n')
+/** Most texts are ASCII, so that their lengths are right. False: nothing was written. */
+function writeAscii(writer: ByteWriter, text: string): boolean {
+  writer.reserve(text.length * 3) // Now, so that writing does not move the start.
+  const start = writer.at
+  writer.utf8(text)
+  const isAscii = writer.at - start === text.length
+  if (!isAscii) writer.at = start
+  return isAscii
 }
 
-/** Most texts are ASCII: framed on that assumption, in one piece, and again if it was wrong. */
-function text(writer: ByteWriter, word: string): void {
-  const frame = `$${word.length}\r\n${word}\r\n`
-  writer.reserve(frame.length * 3) // Now, so that writing does not move the start.
-  const start = writer.at
-  writer.utf8(frame)
-  if (writer.at - start === frame.length) return
-  writer.at = start
-  bytes(writer, Buffer.from(word))
+function writeText(writer: ByteWriter, text: string): void {
+  const bytes = Buffer.from(text)
+  writer.ascii(`$${bytes.length}\r\n`)
+  writer.copy(bytes)
+  writer.ascii('\r\n')
 }

@@ -80,7 +80,8 @@ if marker ~= ARGV[4] then redis.call('SET', KEYS[2], ARGV[4]) end
 return {1}`)
 
 /**
- * Removes what carries our owner: documents and what else lies at a key of its own.
+ * Removes what carries our owner, also as the first builds wrote it (marker.ts): documents and what
+ * else lies at a key of its own.
  * KEYS: keys, each followed by its stamp's. ARGV: owner; the generation to spare, or ''; how long
  * the delete of what is swept is remembered. Returns how many there were.
  */
@@ -88,11 +89,14 @@ export const forgetScript = script(`
 local removed = 0
 for i = 1, #KEYS, 2 do
   local held = redis.pcall('GET', KEYS[i + 1])
-  if type(held) == 'string' and #held == ${stampLength} and ${part('held', 'owner')} == ARGV[1] then
-    if ARGV[2] == '' then
+  if type(held) == 'string' and #held == ${stampLength} then
+    local ours = ${part('held', 'owner')} == ARGV[1]
+    local earlier = not ours and string.sub(held, 39, 43) == ARGV[1]
+    if (ours or earlier) and ARGV[2] == '' then
       redis.call('UNLINK', KEYS[i], KEYS[i + 1])
       removed = removed + 1
-    elseif ${part('held', 'generation')} ~= ARGV[2] and ${part('held', 'state')} == 'u' then
+    elseif (earlier or (ours and ${part('held', 'generation')} ~= ARGV[2]))
+      and ${part('held', 'state')} == 'u' then
       redis.call('UNLINK', KEYS[i])
       local grave = string.sub(held, 1, 30) .. 'd' .. string.sub(held, 32)
       redis.call('SET', KEYS[i + 1], grave, 'PX', ARGV[3])

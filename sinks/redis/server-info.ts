@@ -8,6 +8,8 @@ export interface ServerInfo {
   readonly isReplica: boolean
   /** What is removed when memory is full; undefined if the section was not asked for. */
   readonly evictionPolicy: string | undefined
+  /** Since its start. */
+  readonly evictedKeys: number
 }
 
 /** Reads the answer to INFO; sections may be missing. */
@@ -22,5 +24,6 @@ export function readInfo(text: string): ServerInfo {
     isCluster: (fields.get('server_mode') ?? fields.get('redis_mode')) === 'cluster',
     isReplica: fields.get('role') === 'slave',
     evictionPolicy: fields.get('maxmemory_policy'),
+    evictedKeys: Number(fields.get('evicted_keys') ?? 0),
   }
 }

@@ -79,6 +79,25 @@ export class Servers {
     }
   }
 
+  /** Whether nobody has anything there. */
+  async isEmpty(): Promise<boolean> {
+    for (const [, { client }] of this.#members()) {
+      // Of an empty database the first page is the last one. DBSIZE would take one right more.
+      const [next, keys] = (await client.command('SCAN', ['0'])) as [string, string[]]
+      if (next !== '0' || keys.length > 0) return false
+    }
+    return true
+  }
+
+  /** How many keys the servers have evicted since they were started. */
+  async evictedKeys(): Promise<number> {
+    let evicted = 0
+    for (const [, { client }] of this.#members()) {
+      evicted += readInfo(String(await client.command('INFO', ['stats']))).evictedKeys
+    }
+    return evicted
+  }
+
   /** Hash tags that lead to every shard, several for each; none if there is no cluster. */
   tags(): readonly string[] {
     if (this.#slots === undefined) return []

@@ -13,6 +13,7 @@ import type { SinkContext } from '../../src/core/plugin.ts'
 import type { LogRecord } from '../../src/core/record.ts'
 import type { Checkpoint, Outcome, Sink } from '../../src/core/sink.ts'
 import type { Batch, Position } from '../../src/core/source.ts'
+import { Eviction } from './eviction.ts'
 import { forget } from './forget.ts'
 import type { Form } from './forms/form.ts'
 import { openForm } from './forms/open-form.ts'
@@ -39,6 +40,7 @@ export class RedisSink implements Sink<LogRecord> {
   readonly #place: Place
   readonly #config: string
   readonly #say: (line: string) => void
+  readonly #eviction: Eviction
   #held: Held | undefined
   /** Whether there was nothing more to read: at the last batch, or for a while since then. */
   #atEnd = true
@@ -52,12 +54,14 @@ export class RedisSink implements Sink<LogRecord> {
     this.#place = placeOf(context)
     this.#config = configDigest({ layout: this.#form.layout, as, member, score, ttlMs })
     this.#say = context.say
+    this.#eviction = new Eviction(this.#servers, context.say)
   }
 
   async resume(source: string): Promise<Position | undefined> {
     this.#held = undefined
     this.#atEnd = true
     await this.#servers.connect()
+    this.#eviction.forget()
     for (let attempt = 0; attempt < 10; attempt++) {
       const held = await this.#claim(source)
       if (held === undefined) continue
@@ -92,6 +96,7 @@ export class RedisSink implements Sink<LogRecord> {
     const isRead = this.#atEnd || checkpoint.timestamp >= (marker.filling ?? 0)
     this.#atEnd = true // Until the next batch, which may come before this commit ends.
     await this.#assertShards(marker)
+    await this.#eviction.look()
     await this.#replace(advance(stored, checkpoint), marker)
     this.#timestamp = checkpoint.timestamp
     if (marker.filling !== null && isRead) await this.#sweep()
@@ -116,8 +121,10 @@ export class RedisSink implements Sink<LogRecord> {
     // What forgets all the same is trusted, so that nobody is told twice.
     const target = this.#form.keeps ? `${id}/${this.#servers.identity}` : id
     const checkpoint = claim(stored, { source, target, config: this.#config })
+    const isNew = storedText === null && markerText === null && (await this.#servers.isEmpty())
     const marker = this.#markerFor(known, id, checkpoint.position)
-    const next = heldOf(checkpoint, marker)
+    // In an empty Redis a fill leaves nothing to sweep.
+    const next = heldOf(checkpoint, isNew ? { ...marker, filling: null } : marker)
     const answer = (await this.#servers.run(
       replaceScript,
       [key, markerKey],

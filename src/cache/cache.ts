@@ -31,6 +31,8 @@ export type Lookup =
 export interface CacheOptions {
   /** How long a reader may take to fill a key; others wait no longer. Default: 10 s. */
   readonly leaseMs?: number
+  /** Given it, `through` reads by itself where Redis fails, and says here why. Default: it throws. */
+  readonly onError?: (error: unknown) => void
 }
 
 export interface FillOptions {
@@ -54,10 +56,12 @@ export interface FillOptions {
 export class Cache {
   readonly #redis: Connection
   readonly #leaseMs: number
+  readonly #onError: CacheOptions['onError']
 
-  constructor(redis: Connection, { leaseMs = 10_000 }: CacheOptions = {}) {
+  constructor(redis: Connection, { leaseMs = 10_000, onError }: CacheOptions = {}) {
     this.#redis = redis
     this.#leaseMs = leaseMs
+    this.#onError = onError
   }
 
   /** Looks a key up, and takes the lease to fill it if nobody has it. */
@@ -91,15 +95,25 @@ export class Cache {
   ): Promise<string> {
     const until = performance.now() + this.#leaseMs
     for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
-      const found = await this.get(key)
-      if (found.state === 'hit') return found.value
-      if (found.state === 'miss') {
+      const found = await this.#orNone(this.get(key))
+      if (found?.state === 'hit') return found.value
+      if (found?.state === 'miss') {
         const value = await read()
-        await this.fill(found.lease, value, options)
+        await this.#orNone(this.fill(found.lease, value, options))
         return value
       }
-      if (found.state === 'closed' || performance.now() >= until) return read()
+      if (found?.state !== 'wait' || performance.now() >= until) return read()
       await sleep(pauseMs)
+    }
+  }
+
+  async #orNone<T>(answer: Promise<T>): Promise<T | undefined> {
+    try {
+      return await answer
+    } catch (error) {
+      if (this.#onError === undefined) throw error
+      this.#onError(error)
+      return undefined
     }
   }
 

@@ -3,7 +3,12 @@
  */
 
 export function keyText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
+  return bufferOf(key).toString('latin1')
+}
+
+/** The same bytes as a Buffer, which most of them are already. */
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** Where `key` stands among sorted keys, or would stand. */

@@ -8,10 +8,10 @@ export interface ViewOrigin {
   readonly view: string
 }
 
-/** A document's change, its states as JSON bytes. */
+/** A document's change, its states as JSON. */
 export interface DocumentChange {
-  readonly before: Uint8Array | null
-  readonly after: Uint8Array | null
+  readonly before: Uint8Array | string | null
+  readonly after: Uint8Array | string | null
   /** When the source committed what caused it, in ms since 1970. */
   readonly timestamp: number
   /** When the view made it. */
@@ -38,24 +38,29 @@ export class ChangeEncoder {
 
   encode({ before, after, timestamp, processedAt, sequence }: DocumentChange): Buffer {
     const out = this.#out
+    const op = opOf(before, after)
     out.begin()
-    out.ascii('{"before":')
-    this.#value(before)
-    out.ascii(',"after":')
+    // Each call into native code costs as much as the bytes: few pieces, then.
+    if (before === null) out.ascii('{"before":null,"after":')
+    else {
+      out.ascii('{"before":')
+      this.#value(before)
+      out.ascii(',"after":')
+    }
     this.#value(after)
-    out.utf8(this.#origin)
-    out.ascii(`${timestamp},"sequence":"${sequence}"},"op":"${opOf(before, after)}"`)
-    out.ascii(`,"ts_ms":${processedAt}}`)
+    const when = `${timestamp},"sequence":"${sequence}"},"op":"${op}","ts_ms":${processedAt}}`
+    out.utf8(this.#origin + when)
     return out.take()
   }
 
-  #value(value: Uint8Array | null): void {
+  #value(value: Uint8Array | string | null): void {
     if (value === null) this.#out.ascii('null')
+    else if (typeof value === 'string') this.#out.utf8(value)
     else this.#out.copy(value)
   }
 }
 
-function opOf(before: Uint8Array | null, after: Uint8Array | null): 'c' | 'u' | 'd' {
+function opOf(before: unknown, after: unknown): 'c' | 'u' | 'd' {
   if (after === null) return 'd'
   return before === null ? 'c' : 'u'
 }

@@ -1,5 +1,5 @@
 import { endOfValue, skipSpace } from './json-scan.ts'
-import { type NewRecord, rowHeader } from './record.ts'
+import { type NewRecord, rowHeader, unreadableHeader } from './record.ts'
 
 /** create, update, delete, read (snapshot), truncate, logical message: Debezium's letters. */
 export type Op = 'c' | 'u' | 'd' | 'r' | 't' | 'm'
@@ -11,8 +11,13 @@ export interface Envelope {
   readonly after: Uint8Array | null
 }
 
-/** What a record says: of a tombstone, of a row alone (`rowHeader`), or of an envelope. */
+/**
+ * What a record says: of a tombstone, of a row alone (`rowHeader`), or of an envelope. Throws
+ * SyntaxError if it is none of them.
+ */
 export function readChange({ value, headers }: NewRecord): Envelope {
+  const unreadable = headers?.[unreadableHeader]
+  if (unreadable !== undefined) throw new SyntaxError(unreadable)
   if (value === null) return { op: 'd', before: null, after: null }
   const op = headers?.[rowHeader]
   return op === undefined ? readEnvelope(value) : { op: op as Op, before: null, after: value }

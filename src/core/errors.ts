@@ -20,7 +20,7 @@ export const errors = {
   },
   SLOT_IN_USE: {
     kind: 'transient',
-    hint: 'Another process reads the slot. Stop that one, or give this connector a slot of its own.',
+    hint: 'Another process reads the slot; stop it if it should not. Then this one takes over.',
   },
   FENCED: {
     kind: 'fatal',
@@ -87,6 +87,10 @@ export const errors = {
     kind: 'fatal',
     hint: 'Another process runs on this data directory. Stop it, or choose another directory.',
   },
+  COLUMN_MISSING: {
+    kind: 'paused',
+    hint: 'Correct the name in the configuration and restart, or add the column; the views go on by themselves.',
+  },
   WRITER_FENCED: {
     kind: 'transient',
     hint: 'Another instance writes under the same name by now; this one tries again, as a standby.',
@@ -97,11 +101,19 @@ export const errors = {
   },
   TOPIC_LAYOUT: {
     kind: 'fatal',
-    hint: 'Give the topics that are read together the same number of partitions: `log.partitions`, or `partitions` of a pattern under `log.topics`.',
+    hint: 'Give the topics that are read together the same number of partitions: `log.partitions`, or `partitions` of a pattern under `topics`.',
+  },
+  TASKS_APART: {
+    kind: 'fatal',
+    hint: 'Change the definition of the topology, or its name, so that all of its tasks begin anew.',
   },
   SCHEMA_INCOMPATIBLE: {
     kind: 'fatal',
     hint: 'Change the table back, or the compatibility of the subject in the schema registry, and start again: nothing is lost.',
+  },
+  VALUE_UNFIT: {
+    kind: 'fatal',
+    hint: 'Choose another `format` for the topic, or give the column a type that fits, and start again: nothing is lost.',
   },
   LOG_GAP: {
     kind: 'fatal',

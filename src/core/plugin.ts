@@ -53,9 +53,24 @@ export interface SinkContext {
   readonly say: (line: string) => void
 }
 
-export type ConnectorPlugin<Options> = Plugin<Options, ConnectorContext, Connector>
+export interface ConnectorPlugin<Options> extends Plugin<Options, ConnectorContext, Connector> {
+  /**
+   * Of these topics, as far as it writes them, the columns of their rows as their origin is now.
+   * Left out is what is no table of fixed columns.
+   */
+  columns?(
+    options: Options,
+    named: Named,
+    topics: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly string[]>>
+}
 
 export interface SinkPlugin<Options> extends Plugin<Options, SinkContext, Sink<LogRecord>> {
+  /**
+   * What it writes of a topic that nothing else may write to, in words: `the file /a/b`. Two topics
+   * that lead to the same are a fault of the configuration. `undefined`: others may write there.
+   */
+  owns?(options: Options, context: Pick<SinkContext, 'topic'>): string | undefined
   /** Reads back what the sink has written, for `verify` and `explain`. Connects lazily, too. */
   read?(options: Options, context: SinkContext): Reading
   /** Fills a new target beside the one that serves, for `reindex`. Connects lazily, too. */

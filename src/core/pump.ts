@@ -36,9 +36,12 @@ export async function pump<T extends { readonly timestamp: number }>(
   signal: AbortSignal,
 ): Promise<void> {
   const { source, sink, deadLetters, meter, idleMs } = pipe
+  await source.claim?.(signal)
+  if (signal.aborted) return
   const from = await resume(source, sink)
   meter.resumed(from)
-  const ahead = { idleMs, gathering: pipe.gathering?.() }
+  const prepare = sink.prepare && ((batch: Batch<T>) => sink.prepare!(batch))
+  const ahead = { idleMs, gathering: pipe.gathering?.(), prepare }
   let timestamp = 0
   let position = from
   let committed = Promise.resolve()

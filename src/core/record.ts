@@ -38,6 +38,9 @@ export const unchangedHeader = 'millrace.unchanged'
 /** Header on a record whose value is a row and no envelope: the operation's letter. */
 export const rowHeader = 'millrace.row'
 
+/** Header on a record that could not be read as its topic's format says: why. Nobody takes it. */
+export const unreadableHeader = 'millrace.unreadable'
+
 /** Header on a truncate (`t`) that only removes rows whose version is below this one, in digits. */
 export const sweepHeader = 'millrace.sweep'
 

@@ -28,6 +28,12 @@ export interface Source<T> {
   readonly name: string
 
   /**
+   * Takes what only one process may read, until `read` ends. It comes before the position is looked
+   * up, which is then the last that anybody wrote. Throws if another process has it, or waits.
+   */
+  claim?(signal: AbortSignal): Promise<void>
+
+  /**
    * Whether `position` belongs to this source as it is now. `false`: it was made by another log, or
    * lies past this one's end, so whoever wrote it must begin a new generation. A gap, where going
    * on would lose data, is thrown when reading starts.

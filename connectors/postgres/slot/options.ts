@@ -1,23 +1,9 @@
 import { z } from 'zod'
-import { secret } from '../../../src/core/secret.ts'
-import { sslModes, withTls } from '../tls.ts'
+import { tlsShape } from '../../../src/core/postgres-tls.ts'
 
 /** Options of the connection, the slot and the publication; part of the connector's options. */
 export const slotOptions = {
-  'database.sslmode': z
-    .enum(sslModes)
-    .optional()
-    .describe(
-      'How the connection is secured, as libpq has it. Default: verify-full; on this machine prefer.',
-    ),
-  'database.sslrootcert': z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File with the authority of the server’s certificate. Default: those Node knows.'),
-  'database.sslcert': z.string().min(1).optional().describe('File with our own certificate.'),
-  'database.sslkey': z.string().min(1).optional().describe('File with the key of it.'),
-  'database.sslpassword': secret('Password of that key.').optional(),
+  ...tlsShape,
   'publication.autocreate.mode': z
     .enum(['filtered', 'all_tables', 'disabled', 'no_tables'])
     .default('filtered')
@@ -103,15 +89,4 @@ export function slotLifeOf(options: SlotOptions): SlotLife {
             topicPrefix: options['topic.heartbeat.prefix'],
           },
   }
-}
-
-/** The URL that holds what the options say of TLS, so that whoever connects needs no more. */
-export function urlOf(options: SlotOptions & { readonly url: string }): string {
-  return withTls(options.url, {
-    sslmode: options['database.sslmode'],
-    sslrootcert: options['database.sslrootcert'],
-    sslcert: options['database.sslcert'],
-    sslkey: options['database.sslkey'],
-    sslpassword: options['database.sslpassword'],
-  })
 }

@@ -9,7 +9,7 @@ const deletedName = '__deleted'
 
 /**
  * The row alone. A header keeps the operation, by which readers know that the value is no envelope.
- * A truncate, which has no row, stays as it is.
+ * A truncate, which has no row, keeps its envelope.
  */
 export function unwrapping(options: UnwrapOptions, schema: Schema): Shape {
   const mode = options['delete.tombstone.handling.mode']
@@ -23,7 +23,7 @@ export function unwrapping(options: UnwrapOptions, schema: Schema): Shape {
   return (record) => {
     if (record.value === null) return undefined // What the delete before it has become is enough.
     const { op, before, after } = readEnvelope(record.value)
-    if (op === 't') return record
+    if (op === 't') return { ...record, headers: { ...record.headers, [rowHeader]: op } }
     if (op !== 'd') return asRow(record, after!, op, false)
     if (mode === 'rewrite') return before === null ? undefined : asRow(record, before, 'u', true)
     return mode === 'drop' || record.key === null ? undefined : { ...record, value: null }

@@ -65,7 +65,9 @@ local function content(key, at, apply, ttl)
   redis.call('UNLINK', key)
   local answer = redis.pcall('JSON.SET', key, '$', ARGV[at])
   if answer.err then
-    if string.find(answer.err, 'nknown.*command') then error(answer) end
+    if string.find(answer.err, 'nknown.*command') then
+      error({err = 'ERR unknown command JSON.SET: the server lacks the JSON module'})
+    end
     return at + 1, false
   end
   if ttl ~= '0' then redis.call('PEXPIRE', key, ttl) end

@@ -99,7 +99,7 @@ export class Publication implements Form {
 type Entry = { readonly to: string; readonly change: Change } | { readonly outcome: Outcome }
 
 /** Where a change is told: by its new row, or by the old one of a delete. */
-function entryOf(record: LogRecord, place: RowTemplate): Entry {
+export function entryOf(record: LogRecord, place: RowTemplate): Entry {
   const change = changeOf(record)
   if (typeof change === 'string' || 'code' in change) return { outcome: change }
   const to = textOf(place, rowsOf(change).at(-1)!)
@@ -108,7 +108,7 @@ function entryOf(record: LogRecord, place: RowTemplate): Entry {
 }
 
 /** Five fields; a row that there is not is empty. */
-function fieldsOf({ timestamp }: LogRecord, { op, key, before, after }: Change): Buffer[] {
+export function fieldsOf({ timestamp }: LogRecord, { op, key, before, after }: Change): Buffer[] {
   const empty = Buffer.alloc(0)
   return [
     Buffer.from(op),

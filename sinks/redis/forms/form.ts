@@ -27,12 +27,3 @@ export interface Session {
   run(script: Script, keys: readonly string[], args: readonly Word[]): Promise<unknown>
   slotOf(key: string): number
 }
-
-/** Awaits all, so that nothing is under way any more when an error is reported. */
-export async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const ends = await Promise.allSettled(promises)
-  return ends.map((end) => {
-    if (end.status === 'rejected') throw end.reason
-    return end.value
-  })
-}

@@ -2,13 +2,14 @@ import { companionKey, leaseHead } from '../../../src/core/companion-key.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
 import type { Outcome, Refusal } from '../../../src/core/sink.ts'
 import { Calls } from '../calls.ts'
+import { answersOf } from '../in-flight.ts'
 import { stampKey } from '../keys.ts'
 import type { RowTemplate } from '../row-template.ts'
 import { part, script, stampFunctions } from '../scripts.ts'
 import { type Stamped, stampOf } from '../stamp.ts'
 import { lettersOf, outcomeOf, worst } from './answer.ts'
-import { changeOf, rowsOf, textOf } from './change.ts'
-import { allOf, type Form, type Session } from './form.ts'
+import { type Change, changeOf, rowsOf, textOf } from './change.ts'
+import type { Form, Session } from './form.ts'
 
 export interface InvalidationOptions {
   readonly templates: readonly RowTemplate[]
@@ -45,9 +46,9 @@ export class Invalidation implements Form {
       outcomes.push(this.#collect(record, index, byKey))
     }
     const calls = this.#encode(byKey, session)
-    const answers = await allOf(
-      calls.map(({ keys, args }) => session.run(invalidateScript, keys, args)),
-    )
+    const answers = await answersOf(calls, ({ keys, args }) => {
+      return session.run(invalidateScript, keys, args)
+    })
     for (const [i, { items, keys }] of calls.entries()) {
       const letters = lettersOf(answers[i], items.length)
       for (const [j, { indexes }] of items.entries()) {
@@ -62,21 +63,18 @@ export class Invalidation implements Form {
   #collect(record: LogRecord, index: number, byKey: Map<string, Doomed>): Outcome {
     const change = changeOf(record)
     if (typeof change === 'string' || 'code' in change) return change
+    const concerned = keysOf(change, this.#options.templates)
+    if ('code' in concerned) return concerned
     const { version, ordinal } = record
-    for (const row of rowsOf(change)) {
-      for (const template of this.#options.templates) {
-        const key = textOf(template, row)
-        if (key === null) continue
-        if (typeof key !== 'string') return key satisfies Refusal
-        const known = byKey.get(key)
-        const indexes = known?.indexes ?? []
-        if (indexes.at(-1) !== index) indexes.push(index)
-        const newest =
-          known !== undefined && known.version > version
-            ? known
-            : { version, ordinal, key: change.key }
-        byKey.set(key, { ...newest, indexes })
-      }
+    for (const key of concerned) {
+      const known = byKey.get(key)
+      const indexes = known?.indexes ?? []
+      indexes.push(index)
+      const newest =
+        known !== undefined && known.version > version
+          ? known
+          : { version, ordinal, key: change.key }
+      byKey.set(key, { ...newest, indexes })
     }
     return 'filtered'
   }
@@ -93,6 +91,23 @@ export class Invalidation implements Form {
     }
     return calls.all
   }
+}
+
+/** The keys that a change concerns: those of the old row and of the new one, each once. */
+export function keysOf(
+  change: Change,
+  templates: readonly RowTemplate[],
+): readonly string[] | Refusal {
+  const keys = new Set<string>()
+  for (const row of rowsOf(change)) {
+    for (const template of templates) {
+      const key = textOf(template, row)
+      if (key === null) continue
+      if (typeof key !== 'string') return key
+      keys.add(key)
+    }
+  }
+  return [...keys]
 }
 
 /** A key to remove, with the newest change that asks for it, and the places of all of them. */

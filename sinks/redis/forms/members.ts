@@ -1,14 +1,16 @@
 import { supersedes } from '../../../src/core/fold.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
-import type { Outcome, Refusal } from '../../../src/core/sink.ts'
+import type { Outcome } from '../../../src/core/sink.ts'
 import { Calls } from '../calls.ts'
+import { answersOf } from '../in-flight.ts'
 import { memberStampKey } from '../keys.ts'
-import { columnText, type Row, type RowTemplate } from '../row-template.ts'
+import type { RowTemplate } from '../row-template.ts'
 import { script, stampFunctions } from '../scripts.ts'
 import { type Stamped, stampOf } from '../stamp.ts'
 import { lettersOf, outcomeOf, worst } from './answer.ts'
-import { type Change, changeOf, noColumn, textOf } from './change.ts'
-import { allOf, type Form, type Session } from './form.ts'
+import { type Change, changeOf } from './change.ts'
+import type { Form, Session } from './form.ts'
+import { membershipsOf } from './memberships.ts'
 
 export interface MemberOptions {
   readonly kind: 'set' | 'zset'
@@ -48,9 +50,9 @@ export class Members implements Form {
       else outcomes.push(this.#collect(change, { record, index, states }))
     }
     const calls = this.#encode(states.values(), session)
-    const answers = await allOf(
-      calls.map(({ keys, args }) => session.run(memberScripts[this.#options.kind], keys, args)),
-    )
+    const answers = await answersOf(calls, ({ keys, args }) => {
+      return session.run(memberScripts[this.#options.kind], keys, args)
+    })
     for (const [i, { items, keys }] of calls.entries()) {
       const letters = lettersOf(answers[i], items.length)
       for (const [j, { index }] of items.entries()) {
@@ -62,35 +64,15 @@ export class Members implements Form {
   }
 
   /** Notes where the row was and where it is. `coalesced` stands until an answer says more. */
-  #collect({ key, before, after }: Change, at: At): Outcome {
-    const member = this.#options.memberOf(key)
-    const old = before === null ? null : textOf(this.#options.key, { body: before, key })
-    const now = after === null ? null : textOf(this.#options.key, { body: after, key })
-    if (now !== null && typeof now !== 'string') return now
-    if (old !== null && typeof old !== 'string') return old
-    const score = now === null ? '' : this.#score({ body: after, key })
-    if (typeof score !== 'string') return score
-    const { version, ordinal } = at.record
-    const state = { version, ordinal, key, member, index: at.index }
-    if (before === null && after === null) {
-      // A bare tombstone: only a set that the key names can be told.
-      const named = textOf(this.#options.key, { body: null, key })
-      if (typeof named === 'string') put(at.states, { ...state, set: named, score: null })
-      else return 'filtered'
-    }
-    if (old !== null && old !== now) put(at.states, { ...state, set: old, score: null })
-    if (now !== null) put(at.states, { ...state, set: now, score })
-    return old === null && now === null && (before ?? after) !== null ? 'filtered' : 'coalesced'
-  }
-
-  #score(row: Row): string | Refusal {
-    const { score } = this.#options
-    if (score === undefined) return ''
-    const text = columnText(row, score, score.split('.'))
-    if (text !== null && typeof text !== 'string') return noColumn(text, score)
-    const number = text === null ? Number.NaN : numberOf(text)
-    if (Number.isFinite(number)) return String(number)
-    return { code: 'no_score', reason: `The column ${score} holds neither a number nor a time.` }
+  #collect(change: Change, { record, index, states }: At): Outcome {
+    const { memberOf } = this.#options
+    const memberships = membershipsOf(change, this.#options)
+    if ('code' in memberships) return memberships
+    const { version, ordinal } = record
+    const { key } = change
+    const state = { version, ordinal, key, member: memberOf(key), index }
+    for (const { set, score } of memberships) put(states, { ...state, set, score })
+    return memberships.length === 0 ? 'filtered' : 'coalesced'
   }
 
   #encode(states: Iterable<State>, { writer, slotOf }: Session) {
@@ -129,12 +111,6 @@ function put(states: Map<string, State>, next: State): void {
 
 function heldOf({ version, ordinal, key, score }: State) {
   return { version, ordinal, deleted: score === null, key: Buffer.from(key).toString('latin1') }
-}
-
-/** Times become milliseconds since 1970. */
-function numberOf(text: string): number {
-  const number = Number(text)
-  return Number.isNaN(number) ? Date.parse(text) : number
 }
 
 // KEYS: for each member the set's key and the member's stamp's. ARGV: deleteTtlMs, channel; then

@@ -1,7 +1,7 @@
-import { idTemplate, keyId } from '../../../src/core/document-id.ts'
+import { type IdOf, idTemplate, keyId } from '../../../src/core/document-id.ts'
 import { defaultTemplate, keyTemplate, literalHead } from '../keys.ts'
 import { isDocumentForm, type RedisOptions } from '../options.ts'
-import { rowTemplate } from '../row-template.ts'
+import { type RowTemplate, rowTemplate } from '../row-template.ts'
 import { Documents } from './documents.ts'
 import { Publication, StreamEntries } from './entries.ts'
 import type { Form } from './form.ts'
@@ -26,9 +26,23 @@ export function openForm(options: RedisOptions, topic: string): Form {
   if (as === 'publish') {
     return new Publication({ place: rowTemplate(channel), maxLength: 0, batchKeys })
   }
-  const literalTopic = topic.replaceAll('{', '{{').replaceAll('}', '}}')
-  const key = rowTemplate(options.key ?? literalTopic)
+  const key = rowKey(options, topic)
   if (as === 'stream') return new StreamEntries({ place: key, maxLength, batchKeys })
-  const memberOf = options.member === '{}' ? keyId : idTemplate(options.member)
-  return new Members({ ...common, kind: as, key, memberOf, score: options.score })
+  return new Members({
+    ...common,
+    kind: as,
+    key,
+    memberOf: memberOf(options),
+    score: options.score,
+  })
+}
+
+/** Where a row lies, in the forms that go by its columns. */
+export function rowKey({ key }: RedisOptions, topic: string): RowTemplate {
+  return rowTemplate(key ?? topic.replaceAll('{', '{{').replaceAll('}', '}}'))
+}
+
+/** The member that a record's key becomes. */
+export function memberOf({ member }: RedisOptions): IdOf {
+  return member === '{}' ? keyId : idTemplate(member)
 }

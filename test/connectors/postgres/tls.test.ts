@@ -1,61 +1,14 @@
-import { chown, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import type { Client } from 'pg'
-import { type Test, test } from 'tap'
+import { test } from 'tap'
 import { connect } from '../../../connectors/postgres/session.ts'
-import {
-  effectiveMode,
-  isLoopback,
-  type SslMode,
-  splitTls,
-  tlsOptions,
-  withTls,
-} from '../../../connectors/postgres/tls.ts'
+import { withTls } from '../../../src/core/postgres-tls.ts'
 import { makeAuthority, makeCertificate } from '../../support/certificates.ts'
+import { startWithTls } from '../../support/servers/postgres-tls.ts'
 import { usePostgres } from '../../support/servers/use.ts'
 
 const authority = makeAuthority('Test authority')
-const stranger = makeAuthority('Another authority')
-
-test('what leaves the machine is verified in full unless it is said otherwise', (t) => {
-  const byDefault = { mode: undefined }
-  for (const host of ['localhost', '127.0.0.1', '127.8.8.8', '::1', '/var/run', 'a.localhost']) {
-    t.equal(effectiveMode(byDefault, host), 'prefer', host)
-  }
-  for (const host of ['db.example.com', '10.0.0.1', '0.0.0.0', '127.evil.example', 'postgres']) {
-    t.notOk(isLoopback(host), host)
-    t.equal(effectiveMode(byDefault, host), 'verify-full', host)
-  }
-  t.equal(effectiveMode({ mode: 'disable' }, 'db.example.com'), 'disable')
-  t.equal(effectiveMode({ mode: 'require' }, 'db.example.com'), 'require')
-  const rooted = { mode: 'require', rootCertificate: 'ca.pem' } as const
-  t.equal(effectiveMode(rooted, 'db.example.com'), 'verify-ca', 'as libpq has it')
-  t.end()
-})
-
-test('TLS older than 1.2 is never spoken', (t) => {
-  for (const mode of ['prefer', 'require', 'verify-ca', 'verify-full'] as const) {
-    t.match(tlsOptions({ mode }, mode), { minVersion: 'TLSv1.2' })
-  }
-  t.equal(tlsOptions({ mode: 'disable' }, 'disable'), false)
-  t.end()
-})
-
-test('the parameters of a URL are taken out, and options go before them', (t) => {
-  const url = 'postgres://u:p@h:1/db?application_name=x&sslmode=require&sslrootcert=a%20b.pem'
-  const { bare, tls } = splitTls(url)
-  t.equal(bare, 'postgres://u:p@h:1/db?application_name=x')
-  t.match(tls, { mode: 'require', rootCertificate: 'a b.pem', key: undefined })
-  t.equal(splitTls(withTls(url, { sslmode: 'verify-full' })).tls.mode, 'verify-full')
-  t.equal(withTls(url, { sslmode: undefined }), url)
-  for (const [word, mode] of Object.entries({ true: 'verify-full', 0: 'disable' })) {
-    t.equal(splitTls(`postgres://h/db?ssl=${word}`).tls.mode, mode)
-  }
-  t.throws(() => splitTls('postgres://h/db?sslmode=verify_full'), { code: 'CONFIG_INVALID' })
-  t.end()
-})
 
 test('a server with TLS is known by its certificate', async (t) => {
   const { at, files } = await startWithTls(t)
@@ -149,36 +102,4 @@ async function tlsOf(url: string, replication = false): Promise<Known> {
   } finally {
     await client.end()
   }
-}
-
-/** A server for `localhost` that trusts the authority, and the files that its clients need. */
-async function startWithTls(t: Test, access?: string) {
-  const { server, database } = await usePostgres(t, {})
-  const folder = t.testdir({})
-  const host = makeCertificate('localhost', authority, ['localhost'])
-  const client = makeCertificate('postgres', authority)
-  const data = join(server!.dir, 'data')
-  const owner = await stat(data)
-  const place = async (path: string, text: string) => {
-    await writeFile(path, text, { mode: 0o600 })
-    if (path.startsWith(data)) await chown(path, owner.uid, owner.gid)
-    return path
-  }
-  await place(join(data, 'server.crt'), host.pem)
-  await place(join(data, 'server.key'), host.key)
-  await place(join(data, 'root.crt'), authority.pem)
-  if (access !== undefined) await place(join(data, 'pg_hba.conf'), access)
-  await server!.restart({ ssl: 'on', ssl_ca_file: 'root.crt' })
-  const files = {
-    authority: await place(join(folder, 'authority.pem'), authority.pem),
-    stranger: await place(join(folder, 'stranger.pem'), stranger.pem),
-    client: await place(join(folder, 'client.pem'), client.pem),
-    clientKey: await place(join(folder, 'client.key'), client.key),
-  }
-  const at = (host: string, sslmode: SslMode | undefined, more: Record<string, string> = {}) =>
-    withTls(`postgres://postgres:postgres@${host}:${server!.port}/${database}`, {
-      sslmode,
-      ...more,
-    })
-  return { at, files }
 }

@@ -18,6 +18,8 @@ export type Disturbance =
   | 'html'
   /** Nobody answers at all. */
   | 'down'
+  /** A bulk request waits here, and goes on when there is no disturbance any more. */
+  | 'hold'
   /** The answer comes that many milliseconds later. */
   | { readonly slowMs: number }
 
@@ -43,6 +45,7 @@ export async function faultProxy(t: Test, target: string): Promise<FaultProxy> {
     outgoing.on('error', () => {})
     const body = Buffer.concat(await collect<Buffer>(incoming).catch(() => []))
     if (how !== 'none') disturbed++
+    while (how === 'hold' && incoming.url!.includes('/_bulk')) await sleep(20)
     await answer(how, { incoming, outgoing, body, target }).catch(() => outgoing.destroy())
   })
   server.on('connection', (socket) => {

@@ -13,6 +13,8 @@ export function faultSuite(name: string, url: string): void {
     })
   }
   onTheWay(survives)
+  late(survives)
+  withinDocuments(survives)
   atTheIndex(survives)
   lossesOfTheIndex(survives)
 }
@@ -54,6 +56,37 @@ function onTheWay(survives: Survives): void {
       campaign.proxy.disturb('none')
       await campaign.progress()
       await campaign.settle()
+    },
+  )
+}
+
+/** Requests that come when they have long been given up, and what came after them is there. */
+function late(survives: Survives): void {
+  const sink = { requestTimeoutMs: 400 }
+  survives('requests that arrive after they were given up', { sink }, async (campaign) => {
+    campaign.proxy.disturb('hold')
+    await campaign.state('retrying', /CONNECTION_LOST/)
+    await sleep(1_500)
+    campaign.proxy.disturb('none')
+    await campaign.progress()
+    await campaign.settle()
+  })
+}
+
+function withinDocuments(survives: Survives): void {
+  const odd = [
+    { id: 'é'.repeat(257), row: '{"id":1}' },
+    { id: 'odd', row: '{"version":"no number"}' },
+  ]
+  const sink = { mapping: { version: { type: 'long' } } }
+  survives(
+    'ids that are too long and documents that do not fit',
+    { odd, sink },
+    async (campaign, t) => {
+      await sleep(500)
+      await campaign.progress()
+      await campaign.settle()
+      t.ok((await campaign.target.stored()).size > 0)
     },
   )
 }

@@ -88,6 +88,27 @@ function places(promise: PromiseTest): void {
     t.type(position, 'string')
   })
 
+  promise('keeps a template for the indexes of a family', async (t, target) => {
+    const index = `${target.index}-{at:yyyy}`
+    const template = `${target.index}-template`
+    t.teardown(async () => {
+      await dropFamily(target)
+      await target.ask('DELETE', `/_index_template/${template}`)
+    })
+    const sink = await started(target, { index, template, mapping: { code: { type: 'keyword' } } })
+    const schema = {
+      columns: [{ name: 'at', kind: 'date', type: 'date', key: false } as const],
+    }
+    await apply(sink, [{ ...put('1', { at: '2024-01-01' }), schema }])
+    await target.ask('PUT', `/${target.index}-2025/_doc/x`, { at: '2025-01-01', code: 'a' })
+    const made = await target.ask('GET', `/${target.index}-2025/_mapping`)
+    for (const part of ['"code":{"type":"keyword"}', '"dynamic":"strict"', '"millrace"']) {
+      t.match(made, part)
+    }
+    await apply(sink, [put('2', { at: '2025-01-02' }, { version: 2 })])
+    t.same(await searched(target, `${target.index}-2025`), ['2', 'x'])
+  })
+
   promise('routes a document, and moves it when its routing changes', async (t, target) => {
     const options = { routing: '{shop}', settings: { number_of_shards: 5, number_of_replicas: 0 } }
     const sink = await started(target, options)

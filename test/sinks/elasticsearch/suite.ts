@@ -124,6 +124,22 @@ function disappearances(promise: PromiseTest): void {
     t.same(await ids(target), [])
   })
 
+  promise('pauses instead when that is asked for, until it is emptied', async (t, target) => {
+    const sink = await started(target)
+    await apply(sink, [put('1', {})])
+    await sink.close()
+    const again = target.open({ id: 'order-{id}', reshaped: 'pause' })
+    await t.rejects(again.resume('orders'), {
+      code: 'TARGET_MISCONFIGURED',
+      message: /filled with another id.*millrace reindex.*sink refill/,
+    })
+    t.same(await ids(target), ['1'])
+    await again.clear('orders')
+    t.equal(await again.resume('orders'), undefined)
+    await apply(again, [put('1', {})])
+    t.same(await ids(target), ['order-1'])
+  })
+
   promise('empties the index when its ids are made in another way', async (t, target) => {
     const sink = await started(target)
     await apply(sink, [put('1', {})])
@@ -182,6 +198,32 @@ function mappings(promise: PromiseTest): void {
     const added = { columns: [...table.columns, column('more', 'boolean', 'bool')] }
     await apply(sink, [{ ...put('2', { more: true }), schema: added }])
     t.match(await target.ask('GET', `/${target.index}/_mapping`), '"more":{"type":"boolean"}')
+  })
+
+  promise('keeps microseconds for searches where that is asked for', async (t, target) => {
+    const times: Schema = {
+      columns: [
+        column('at', 'timestamptz', 'timestamptz'),
+        { ...column('all', 'array', 'timestamp[]'), element: 'timestamp' },
+      ],
+    }
+    const sink = await started(target, { timestamps: 'date_nanos' })
+    const at = (n: number) => ({ at: `2026-01-02T03:04:05.00000${n}Z`, all: [] })
+    const rows = [
+      ...[put('1', at(1)), put('2', at(2), { ordinal: 1 })],
+      put('3', { at: 'infinity', all: ['0044-03-15T00:00:00 BC', null] }, { ordinal: 2 }),
+      put('4', { at: '1492-10-12T00:00:00Z', all: [] }, { ordinal: 3 }),
+    ].map((record) => ({ ...record, schema: times }))
+    t.same(await apply(sink, rows), ['applied', 'applied', 'applied', 'applied'])
+    await target.ask('POST', `/${target.index}/_refresh`)
+    const range = { gt: '2026-01-02T03:04:05.000001Z' }
+    const found = await target.ask('POST', `/${target.index}/_search`, {
+      query: { range: { at: range } },
+    })
+    t.same(
+      [...found.matchAll(/"_id":"(\d)"/g)].map(([, id]) => id),
+      ['2'],
+    )
   })
 
   promise('refuses what is no column once the columns are known', async (t, target) => {

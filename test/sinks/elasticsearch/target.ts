@@ -14,6 +14,9 @@ import { collect } from '../../support/collect.ts'
 export interface Target extends TargetUnderTest {
   readonly url: string
   readonly index: string
+  /** Of the sink, as they stand in a configuration. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly place: { readonly pipeline: string; readonly name: string }
   open(
     options?: Readonly<Record<string, unknown>>,
     place?: { readonly topic: string },
@@ -31,15 +34,15 @@ export interface Target extends TargetUnderTest {
 export async function makeTarget(url: string): Promise<Target> {
   const index = `orders-${randomBytes(6).toString('hex')}`
   const place = { pipeline: index, name: 'search', topic: 'orders', partition: 0 }
-  const parse = (options: object) =>
-    elasticsearch.options.parse({ url, index, settings: quick, ...options })
+  const own = { url, index, settings: quick }
+  const parse = (options: object) => elasticsearch.options.parse({ ...own, ...options })
   const checkpoint = `/${checkpointIndex}/_doc/${encodeURIComponent(checkpointKey(place))}`
   const open: Sink<LogRecord>[] = []
   const readings: Reading[] = []
   const said: string[] = []
   const ask = (method: string, path: string, body?: object) => askServer(url, method, path, body)
   return {
-    ...{ url, index, said, ask, checkpoint },
+    ...{ url, index, said, ask, checkpoint, options: own, place },
     read(options = {}) {
       const reading = elasticsearch.read!(parse(options), { ...place, say: () => {} })
       readings.push(reading)

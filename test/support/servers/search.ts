@@ -35,7 +35,7 @@ export async function startElasticsearch(
 ): Promise<SearchServer> {
   const version = options.version ?? (await newestElasticsearch())
   const arrange = (folder: string) => transportModule(folder, version)
-  const jars = { name: 'elasticsearch', version, main: 'EsMain.java', arrange }
+  const jars = { name: 'elasticsearch', version, sources: ['EsMain.java'], arrange }
   const java = version.startsWith('8.') ? 17 : 21
   return start({ product: 'elasticsearch', prefix: 'es', main: 'EsMain', java, jars }, options)
 }
@@ -45,7 +45,7 @@ export function startOpensearch(
   options: SearchOptions<OpensearchVersion> = {},
 ): Promise<SearchServer> {
   const version = options.version ?? '3.8.0'
-  const jars = { name: 'opensearch', version, main: 'OsMain.java' }
+  const jars = { name: 'opensearch', version, sources: ['OsMain.java'] }
   const prefix = 'opensearch'
   return start({ product: 'opensearch', prefix, main: 'OsMain', java: 21, jars }, options)
 }

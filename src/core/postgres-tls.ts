@@ -1,22 +1,48 @@
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import { MillraceError } from '../../src/core/errors.ts'
+import { z } from 'zod'
+import { MillraceError } from './errors.ts'
+import { secret } from './secret.ts'
 
 /** How a connection is secured: libpq's words. `allow` is taken for `prefer`. */
-export const sslModes = [
-  'disable',
-  'allow',
-  'prefer',
-  'require',
-  'verify-ca',
-  'verify-full',
-] as const
+const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 
 export type SslMode = (typeof sslModes)[number]
 
+/** The options of whoever connects to PostgreSQL; each goes before what the URL says. */
+export const tlsShape = {
+  'database.sslmode': z
+    .enum(sslModes)
+    .optional()
+    .describe(
+      'How the connection is secured, as libpq has it. Default: verify-full; on this machine prefer.',
+    ),
+  'database.sslrootcert': z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File with the authority of the server’s certificate. Default: those Node knows.'),
+  'database.sslcert': z.string().min(1).optional().describe('File with our own certificate.'),
+  'database.sslkey': z.string().min(1).optional().describe('File with the key of it.'),
+  'database.sslpassword': secret('Password of that key.').optional(),
+} as const
+
+const options = z.object(tlsShape)
+
+/** The URL that holds what the options say of TLS, so that whoever connects needs no more. */
+export function urlOf(given: z.output<typeof options> & { readonly url: string }): string {
+  return withTls(given.url, {
+    sslmode: given['database.sslmode'],
+    sslrootcert: given['database.sslrootcert'],
+    sslcert: given['database.sslcert'],
+    sslkey: given['database.sslkey'],
+    sslpassword: given['database.sslpassword'],
+  })
+}
+
 /** What a URL says of TLS, under libpq's names. Files are paths. */
-export interface TlsSettings {
+interface TlsSettings {
   readonly mode: SslMode | undefined
   readonly rootCertificate?: string | undefined
   readonly certificate?: string | undefined
@@ -52,6 +78,44 @@ export function splitTls(url: string): { readonly bare: string; readonly tls: Tl
   for (const name of parameters) query.delete(name)
   const rest = query.size === 0 ? '' : `?${query}`
   return { bare: (at < 0 ? url : url.slice(0, at)) + rest, tls }
+}
+
+/** What is needed to open a connection as a URL asks for it. */
+export interface Opening {
+  /** The URL without what concerns TLS. */
+  readonly url: string
+  readonly ssl: ConnectionOptions | false
+  /** For `sslnegotiation` of `pg`. */
+  readonly negotiation: string | undefined
+}
+
+/** Whom a URL leads to: `where` is for people. */
+export interface Server {
+  readonly host: string
+  readonly where: string
+}
+
+/**
+ * Opens a connection with as much TLS as the URL asks for; without, where TLS is only preferred and
+ * the server has none. What goes wrong with TLS is thrown with the way out, all else as it is.
+ */
+export async function openSecured<T>(
+  url: string,
+  { host, where }: Server,
+  open: (opening: Opening) => Promise<T>,
+): Promise<T> {
+  const { bare, tls } = splitTls(url)
+  const mode = effectiveMode(tls, host)
+  const ssl = host.startsWith('/') ? false : tlsOptions(tls, mode)
+  const { negotiation } = tls
+  try {
+    return await open({ url: bare, ssl, negotiation }).catch((error: unknown) => {
+      if (mode !== 'prefer' || !lacksTls(error)) throw error
+      return open({ url: bare, ssl: false, negotiation })
+    })
+  } catch (error) {
+    throw tlsFault(error, where, mode) ?? error
+  }
 }
 
 /** A URL with more said of TLS: an option that is given goes before what stands in the URL. */
@@ -126,12 +190,12 @@ function readPem(path: string, name: string): string {
 }
 
 /** What `pg` says when the server answers the wish for TLS with no. */
-export function lacksTls(error: unknown): boolean {
+function lacksTls(error: unknown): boolean {
   return error instanceof Error && /does not support SSL connections/.test(error.message)
 }
 
 /** What went wrong with TLS, with the way out; `undefined` if it was something else. */
-export function tlsFault(error: unknown, where: string, mode: SslMode): MillraceError | undefined {
+function tlsFault(error: unknown, where: string, mode: SslMode): MillraceError | undefined {
   const fault = (message: string) =>
     new MillraceError('TARGET_MISCONFIGURED', message, { cause: error })
   if (lacksTls(error)) {
