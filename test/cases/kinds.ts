@@ -1,3 +1,4 @@
+import { debeziumInput } from './debezium-input/kind.ts'
 import type { Kind } from './kind.ts'
 import { postgresSource } from './postgres-source/kind.ts'
 import { streams } from './streams/kind.ts'
@@ -5,6 +6,7 @@ import { streamsDifferential, streamsDifferentialNet } from './streams-different
 
 /** Every kind of case file that can be run. */
 export const kinds: readonly Kind[] = [
+  debeziumInput,
   postgresSource,
   streams,
   streamsDifferential,

@@ -1,34 +1,18 @@
-import avro from 'avsc'
+import type avro from 'avsc'
 import type { Json } from '../../core/json.ts'
 import { stringifyRow } from '../../core/row.ts'
 import type { Column, ColumnKind } from '../../core/schema.ts'
-import { dateOf, daysOf, microsOf, timeMicrosOf, timeOf, timestampOf } from './avro-time.ts'
+import { daysOf, microsOf, timeMicrosOf } from './avro-time.ts'
 
 /** How a column's values look in Avro. Throws RangeError for one that its type cannot hold. */
 export interface AvroColumn {
   readonly schema: avro.Schema
   readonly toAvro: (value: Json) => unknown
-  readonly fromAvro: (value: unknown) => Json
 }
 
-/** 64-bit integers as bigints, where avsc has doubles. */
-export const longType = avro.types.LongType.__with({
-  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-  toBuffer: (value: bigint) => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigInt64LE(value)
-    return bytes
-  },
-  fromJSON: BigInt,
-  toJSON: Number,
-  isValid: (value: unknown) => typeof value === 'bigint' && BigInt.asIntN(64, value) === value,
-  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-})
-
-const same = { toAvro: (value: Json) => value, fromAvro: (value: unknown) => value as Json }
+const same = { toAvro: (value: Json) => value }
 const long: Omit<AvroColumn, 'schema'> = {
   toAvro: (value) => BigInt(value as bigint),
-  fromAvro: (value) => value as bigint,
 }
 
 /** The Avro type of a column by what its values are, and by its type at the origin. */
@@ -49,32 +33,26 @@ const columns: Readonly<Record<Exclude<ColumnKind, 'array' | 'number' | 'decimal
   json: {
     schema: { type: 'string', 'connect.name': 'io.debezium.data.Json' } as avro.Schema,
     toAvro: (value) => stringifyRow(value),
-    fromAvro: (value) => JSON.parse(value as string) as Json,
   },
   bytes: {
     schema: 'bytes',
     toAvro: (value) => Buffer.from(value as string, 'base64'),
-    fromAvro: (value) => (value as Buffer).toString('base64'),
   },
   date: {
     schema: { type: 'int', logicalType: 'date' } as avro.Schema,
     toAvro: (value) => daysOf(value as string),
-    fromAvro: (value) => dateOf(value as number),
   },
   time: {
     schema: { type: 'long', logicalType: 'time-micros' } as avro.Schema,
     toAvro: (value) => timeMicrosOf(value as string),
-    fromAvro: (value) => timeOf(value as bigint),
   },
   timestamp: {
     schema: { type: 'long', logicalType: 'local-timestamp-micros' } as avro.Schema,
     toAvro: (value) => microsOf(value as string),
-    fromAvro: (value) => timestampOf(value as bigint, ''),
   },
   timestamptz: {
     schema: { type: 'long', logicalType: 'timestamp-micros' } as avro.Schema,
     toAvro: (value) => microsOf(value as string),
-    fromAvro: (value) => timestampOf(value as bigint, 'Z'),
   },
 }
 
@@ -85,8 +63,6 @@ function arrayColumn(item: AvroColumn): AvroColumn {
       if (!Array.isArray(value)) throw new RangeError(`${stringifyRow(value)} is no array`)
       return value.map((each) => (each === null ? null : item.toAvro(each)))
     },
-    fromAvro: (value) =>
-      (value as unknown[]).map((each) => (each === null ? null : item.fromAvro(each))),
   }
 }
 
@@ -94,29 +70,15 @@ function arrayColumn(item: AvroColumn): AvroColumn {
 function numberColumn(type: string): AvroColumn {
   if (/^(int2|int4|date)\b/.test(type)) return { schema: 'int', ...same }
   if (/^(oid|time|timestamp|interval|money)/.test(type)) {
-    return { schema: 'long', ...long, fromAvro: (value) => Number(value as bigint) }
+    return { schema: 'long', ...long }
   }
-  if (type === 'float4') return { schema: 'float', toAvro: toDouble, fromAvro: fromFloat }
-  return { schema: 'double', toAvro: toDouble, fromAvro: fromDouble }
+  if (type === 'float4') return { schema: 'float', toAvro: toDouble }
+  return { schema: 'double', toAvro: toDouble }
 }
 
 /** What JSON has no number for comes as text. */
 function toDouble(value: Json): number {
   return Number(value)
-}
-
-function fromDouble(value: unknown): Json {
-  return Number.isFinite(value) ? (value as number) : String(value)
-}
-
-/** The shortest number that has this float4. */
-function fromFloat(value: unknown): Json {
-  const float = value as number
-  for (let digits = 1; digits < 9; digits++) {
-    const short = Number(float.toPrecision(digits))
-    if (Math.fround(short) === float) return short
-  }
-  return fromDouble(float)
 }
 
 /** `numeric(10,2)`: an unscaled integer. Without a scale the digits stay text. */
@@ -130,7 +92,6 @@ function decimalColumn(type: string): AvroColumn {
       ...{ precision: Number(precision), scale: places },
     } as avro.Schema,
     toAvro: (value) => bytesOf(unscaled(String(value), places)),
-    fromAvro: (value) => digitsOf(integerOf(value as Buffer), places),
   }
 }
 
@@ -142,21 +103,10 @@ function unscaled(text: string, scale: number): bigint {
   return BigInt(`${sign}${whole}${fraction.padEnd(scale, '0')}`)
 }
 
-function digitsOf(value: bigint, scale: number): string {
-  if (scale === 0) return String(value)
-  const digits = String(value < 0n ? -value : value).padStart(scale + 1, '0')
-  return `${value < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
-}
-
 /** Two's complement, as short as it can be, the high byte first. */
 function bytesOf(value: bigint): Buffer {
   let bits = 8
   while (BigInt.asIntN(bits, value) !== value) bits += 8
   const hex = BigInt.asUintN(bits, value).toString(16)
   return Buffer.from(hex.padStart(bits / 4, '0'), 'hex')
-}
-
-function integerOf(bytes: Buffer): bigint {
-  if (bytes.length === 0) return 0n
-  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`))
 }

@@ -3,73 +3,48 @@
  * payload is the key or the change as it is in the log, but for nested JSON, which is text there.
  */
 
-import type { Json } from '../../core/json.ts'
+import { memberTexts } from '../../core/json-scan.ts'
 import type { Schema } from '../../core/schema.ts'
-import { parseEnvelope } from './envelope-text.ts'
-import {
-  type ConnectField,
-  connectField,
-  hasNested,
-  nestedToText,
-  rewriteRow,
-  textToNested,
-} from './json-columns.ts'
+import { type ConnectField, connectField, hasNested, nestedToText } from './json-columns.ts'
+import type { Rows, Shape } from './shape.ts'
 
-/** Writes and reads the records of one topic and one schema of its rows. */
-export class ConnectJson {
-  readonly #schema: Schema
-  readonly #isRow: boolean
-  readonly #keyHead: string
-  readonly #valueHead: string
+/** `undefined` where nothing is known of the key: it stays as it is. */
+export function connectKey({ topic, schema }: Rows): Shape | undefined {
+  const keys = schema?.columns.filter(({ key }) => key) ?? []
+  if (keys.length === 0) return undefined
+  const fields = keys.map((each) => connectField(each))
+  return withHead({ ...struct(`${topic}.Key`, fields), optional: false })
+}
 
-  /** `isRow`: values are rows, and not changes of rows. */
-  constructor(topic: string, schema: Schema, isRow = false) {
-    this.#schema = schema
-    this.#isRow = isRow
-    const keys = schema.columns.filter(({ key }) => key)
-    const key = {
-      ...struct(
-        `${topic}.Key`,
-        keys.map((each) => connectField(each)),
-      ),
-      optional: false,
+/** `undefined` where nothing is known of the rows: they stay as they are. */
+export function connectValue({ topic, schema, hold }: Rows): Shape | undefined {
+  if (schema === undefined) return undefined
+  if (hold === 'rows') {
+    const payload = (row: Uint8Array) => {
+      return hasNested(schema) ? Buffer.from(nestedToText(textOf(row), schema)) : row
     }
-    const value = isRow ? { ...rowStruct(topic, schema), optional: false } : envelope(topic, schema)
-    this.#keyHead = `{"schema":${JSON.stringify(key)},"payload":`
-    this.#valueHead = `{"schema":${JSON.stringify(value)},"payload":`
+    return withHead({ ...rowStruct(topic, schema), optional: false }, payload)
   }
+  const payload = (change: Uint8Array) => (hasNested(schema) ? rewritten(change, schema) : change)
+  return withHead(envelope(topic, schema), payload)
+}
 
-  encodeKey(key: Uint8Array): Buffer {
-    return Buffer.concat([Buffer.from(this.#keyHead), key, closing])
-  }
+function withHead(schema: object, payload = (bytes: Uint8Array) => bytes): Shape {
+  const head = Buffer.from(`{"schema":${JSON.stringify(schema)},"payload":`)
+  return { encode: (bytes) => Buffer.concat([head, payload(bytes), closing]) }
+}
 
-  encodeValue(change: Uint8Array): Buffer {
-    const payload = this.#rewritten(change, nestedToText)
-    return Buffer.concat([Buffer.from(this.#valueHead), payload, closing])
-  }
+/** A change whose rows have their nested JSON as text. */
+function rewritten(change: Uint8Array, schema: Schema): Buffer {
+  const members = [...memberTexts(textOf(change))].map(([name, text]) => {
+    const isState = (name === 'before' || name === 'after') && text !== 'null'
+    return `${JSON.stringify(name)}:${isState ? nestedToText(text, schema) : text}`
+  })
+  return Buffer.from(`{${members.join(',')}}`)
+}
 
-  decodeKey(bytes: Buffer): Buffer {
-    return bytes.subarray(Buffer.byteLength(this.#keyHead), -1)
-  }
-
-  decodeValue(bytes: Buffer): Buffer {
-    const payload = bytes.subarray(Buffer.byteLength(this.#valueHead), -1)
-    return Buffer.from(this.#rewritten(payload, textToNested))
-  }
-
-  #rewritten(change: Uint8Array, how: (value: Json) => Json): Uint8Array {
-    const schema = this.#schema
-    if (!hasNested(schema)) return change
-    let text = Buffer.from(change).toString()
-    if (this.#isRow) return Buffer.from(rewriteRow(text, schema, how))
-    const { before, after } = parseEnvelope(change)
-    for (const [name, state] of Object.entries({ before, after })) {
-      if (state === null) continue
-      const at = text.indexOf(state, text.indexOf(`"${name}":`))
-      text = `${text.slice(0, at)}${rewriteRow(state, schema, how)}${text.slice(at + state.length)}`
-    }
-    return Buffer.from(text)
-  }
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
 }
 
 const closing = Buffer.from('}')

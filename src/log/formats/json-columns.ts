@@ -1,5 +1,6 @@
-import type { Json, Row } from '../../core/json.ts'
-import { parseRow, stringifyRow } from '../../core/row.ts'
+import type { Json } from '../../core/json.ts'
+import { memberTexts } from '../../core/json-scan.ts'
+import { stringifyRow } from '../../core/row.ts'
 import type { Column, ColumnKind, Schema } from '../../core/schema.ts'
 
 /** A member of a struct in Kafka Connect's schemas. */
@@ -56,25 +57,22 @@ export function hasNested({ columns }: Schema): boolean {
   return columns.some(isNested)
 }
 
-/** A row whose nested JSON is text, or the other way round. */
-export function rewriteRow(text: string, schema: Schema, change: (value: Json) => Json): string {
-  const row: Row = parseRow(Buffer.from(text), schema)
-  const rewritten: Record<string, Json> = { ...row }
-  for (const column of schema.columns) {
-    const value = row[column.name]
-    if (!isNested(column) || value === undefined || value === null) continue
-    const each = (item: Json): Json => (item === null ? null : change(item))
-    rewritten[column.name] = column.kind === 'json' ? change(value) : (value as Json[]).map(each)
+/** A row whose nested JSON is text. What it says stays as it is written, digits and all. */
+export function nestedToText(row: string, { columns }: Schema): string {
+  const nested = new Map(columns.filter(isNested).map((column) => [column.name, column]))
+  const members: string[] = []
+  for (const [name, text] of memberTexts(row)) {
+    const column = text === 'null' ? undefined : nested.get(name)
+    const quoted = column === undefined ? text : quote(text, column)
+    members.push(`${JSON.stringify(name)}:${quoted}`)
   }
-  return stringifyRow(rewritten)
+  return `{${members.join(',')}}`
 }
 
-export function nestedToText(value: Json): Json {
-  return stringifyRow(value)
-}
-
-export function textToNested(value: Json): Json {
-  return JSON.parse(value as string) as Json
+function quote(text: string, { kind }: Column): string {
+  if (kind === 'json') return JSON.stringify(text)
+  const items = JSON.parse(text) as readonly Json[]
+  return JSON.stringify(items.map((item) => (item === null ? null : stringifyRow(item))))
 }
 
 function isNested({ kind, element }: Column): boolean {

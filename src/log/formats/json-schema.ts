@@ -1,4 +1,5 @@
-import type { Column, ColumnKind, Schema } from '../../core/schema.ts'
+import type { Column, ColumnKind } from '../../core/schema.ts'
+import type { Rows } from './shape.ts'
 
 /*
  * JSON Schema (draft 7) of keys and changes. The values are the JSON of the log as it is.
@@ -20,20 +21,16 @@ const types: Readonly<Record<Exclude<ColumnKind, 'array' | 'number'>, JsonSchema
 }
 
 /** The key's schema. Without columns nothing is said of it. */
-export function jsonKeySchema(topic: string, schema: Schema | undefined): JsonSchema {
+export function jsonKeySchema({ topic, schema }: Rows): JsonSchema {
   const keys = schema?.columns.filter(({ key }) => key) ?? []
   return { ...draft, title: `${topic}.Key`, ...(keys.length === 0 ? {} : rowSchema(keys, true)) }
 }
 
-/** Where values are rows, without an envelope. */
-export function jsonRowSchema(topic: string, schema: Schema | undefined): JsonSchema {
-  const row = schema === undefined ? { type: 'object' } : rowSchema(schema.columns, false)
-  return { ...draft, title: `${topic}.Value`, ...row }
-}
-
-export function jsonValueSchema(topic: string, schema: Schema | undefined): JsonSchema {
+export function jsonValueSchema({ topic, schema, hold }: Rows): JsonSchema {
+  if (hold === 'documents') return { ...draft, title: `${topic}.Value` }
   const row: JsonSchema =
     schema === undefined ? { type: 'object' } : rowSchema(schema.columns, false)
+  if (hold === 'rows') return { ...draft, title: `${topic}.Value`, ...row }
   const state = { oneOf: [{ type: 'null' }, row] }
   return {
     ...draft,

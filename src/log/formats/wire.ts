@@ -15,8 +15,12 @@ export function frame(id: number, body: Uint8Array): Buffer {
 /** Throws RangeError if the bytes were not written in this format. */
 export function unframe(bytes: Uint8Array): { readonly id: number; readonly body: Buffer } {
   const framed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (framed.length < headBytes || framed[0] !== magic) {
+  if (!isFramed(framed)) {
     throw new RangeError('the bytes name no schema of a registry')
   }
   return { id: framed.readUInt32BE(1), body: framed.subarray(headBytes) }
+}
+
+export function isFramed(bytes: Uint8Array): boolean {
+  return bytes.length >= headBytes && bytes[0] === magic
 }

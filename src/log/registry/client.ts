@@ -1,6 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ConnectionOptions } from 'node:tls'
 import { MillraceError } from '../../core/errors.ts'
 import { backoffMs } from '../../core/supervise.ts'
 
@@ -9,8 +10,7 @@ export type SchemaType = 'AVRO' | 'JSON'
 export interface RegistryOptions {
   /** Such as `https://registry:8081`; may hold user and password. */
   readonly url: string
-  /** As PEM. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  readonly tls?: ConnectionOptions
   readonly timeoutMs?: number
 }
 
@@ -59,6 +59,14 @@ export class RegistryClient {
       if (status === 200) return body.schema!
       throw new MillraceError('SERVER_ERROR', `The registry has no schema ${id}: ${body.message}.`)
     })
+  }
+
+  /** Throws if the registry does not answer, or not us. */
+  async check(): Promise<void> {
+    const { status, body } = await this.#ask('GET', '/subjects')
+    if (status === 200) return
+    const message = `The registry at ${this.#url.host} answered ${status}: ${body.message}.`
+    throw new MillraceError('SERVER_ERROR', message)
   }
 
   close(): void {

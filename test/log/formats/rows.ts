@@ -116,8 +116,14 @@ export const changes: fc.Arbitrary<{
     return fc.record({
       schema: fc.constant(schema),
       records: fc
-        .array(fc.tuple(fc.option(row), row), { minLength: 1, maxLength: 4 })
-        .map((pairs) => pairs.map(([before, after], i) => record(schema, { before, after, i }))),
+        .array(fc.tuple(fc.option(row), row, fc.boolean()), { minLength: 1, maxLength: 4 })
+        .map((some) =>
+          some.map(([whole, after, isPart], i) => {
+            const [key] = names as [string]
+            const before = isPart && whole !== null ? { [key]: whole[key]! } : whole
+            return record(schema, { before, after, i })
+          }),
+        ),
     })
   })
 
