@@ -1,10 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Json } from '../core/json.ts'
 import type { Queryable } from '../core/queryable.ts'
 import { stringifyRow } from '../core/row.ts'
-import { getMany, getOne, Refused, readKey } from './answers.ts'
+import { Refused, readKey } from './answers.ts'
+import type { Holder, Routed } from './holder.ts'
+import { type Answer, type Asked, ageHeader, JsonText, partitionHeader } from './relay.ts'
+import { answerMany, answerOne, answerRouted, notFound } from './spread.ts'
 
 export interface ConsoleOptions {
   readonly host: string
@@ -14,17 +16,15 @@ export interface ConsoleOptions {
   readonly token: string | undefined
 }
 
-/** What can be asked about. Another instance may answer for what it holds: hence promises. */
+/** What can be asked about. Another instance may answer for what it has. */
 export interface Subject {
   status(): Promise<unknown>
   metrics(): Promise<string>
   /** Names of stores and views, by kind. */
   names(): Readonly<Record<'stores' | 'views', readonly string[]>>
-  open(kind: 'stores' | 'views', name: string): Queryable | undefined
-  /** An answer of the user's own routes. */
-  route(path: string): { readonly value: Json } | undefined
-  /** Resolves once all commits up to a version have been seen; false if `signal` aborts first. */
-  reached(version: bigint, signal: AbortSignal): Promise<boolean>
+  holder(kind: 'stores' | 'views', name: string): Holder<Queryable> | undefined
+  /** The user's own route for a path. */
+  route(path: string): Routed | undefined
 }
 
 export interface Serving {
@@ -36,7 +36,7 @@ export interface Serving {
 export async function serveConsole(options: ConsoleOptions, subject: Subject): Promise<Serving> {
   const server = createServer((request, response) => {
     void answer(request, options, subject).then(
-      (body) => send(response, 200, body),
+      (answer) => send(response, answer),
       (error: Error) => sendError(response, error),
     )
   })
@@ -53,41 +53,44 @@ export async function serveConsole(options: ConsoleOptions, subject: Subject): P
   }
 }
 
-const waitMs = 10_000
-
 async function answer(
   request: IncomingMessage,
   { token }: ConsoleOptions,
   subject: Subject,
-): Promise<unknown> {
+): Promise<Answer> {
   if (request.method !== 'GET') throw new Refused(405, 'only_get', 'Only GET is answered.')
-  if (token !== undefined && !isSame(request.headers.authorization, `Bearer ${token}`)) {
+  const { authorization } = request.headers
+  if (token !== undefined && !isSame(authorization, `Bearer ${token}`)) {
     throw new Refused(401, 'no_token', 'Send the token as `Authorization: Bearer …`.')
   }
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://here')
+  const { pathname, search, searchParams } = new URL(request.url ?? '/', 'http://here')
   const atLeast = searchParams.get('atLeast')
-  if (atLeast !== null) await waitFor(readVersion(atLeast), subject)
+  const partition = request.headers[partitionHeader]
+  const asked: Asked = {
+    path: pathname + search,
+    authorization,
+    partition: partition === undefined ? undefined : Number(partition),
+    atLeast: atLeast === null ? undefined : readVersion(atLeast),
+  }
   const [kind, name, ...rest] = pathname.split('/').slice(1).map(decodeURIComponent)
-  if (kind === 'status') return subject.status()
-  if (kind === 'metrics') return new Text(await subject.metrics())
+  if (kind === 'status') return plain(await subject.status())
+  if (kind === 'metrics') return plain(new Text(await subject.metrics()))
   if (kind === 'stores' || kind === 'views') {
-    if (name === undefined) return subject.names()[kind]
-    const store = subject.open(kind, name)
-    if (store !== undefined) {
+    if (name === undefined) return plain(subject.names()[kind])
+    const holder = subject.holder(kind, name)
+    if (holder !== undefined) {
       return rest.length === 0
-        ? getMany(store, searchParams)
-        : getOne(store, readKey(rest.join('/')), searchParams)
+        ? answerMany(holder, searchParams, asked)
+        : answerOne(holder, readKey(rest.join('/')), searchParams, asked)
     }
   }
   const routed = subject.route(pathname)
-  if (routed !== undefined) return routed.value
-  throw new Refused(404, 'not_found', `There is nothing at ${pathname}.`)
+  if (routed !== undefined) return answerRouted(routed, asked)
+  throw notFound(pathname)
 }
 
-async function waitFor(version: bigint, subject: Subject): Promise<void> {
-  if (await subject.reached(version, AbortSignal.timeout(waitMs))) return
-  const message = `The version was not reached within ${waitMs / 1000} s; ask again.`
-  throw new Refused(503, 'not_yet', message)
+function plain(value: unknown): Answer {
+  return { value, status: 200, ageMs: undefined }
 }
 
 /** An LSN as Postgres writes it, or digits. */
@@ -106,21 +109,24 @@ class Text {
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const isText = body instanceof Text
+function send(response: ServerResponse, { value, status, ageMs }: Answer): void {
+  const isText = value instanceof Text
   const type = isText ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json'
   response.writeHead(status, {
     'content-type': type,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...(ageMs !== undefined && { [ageHeader]: String(Math.round(ageMs)) }),
   })
-  response.end(isText ? body.text : `${stringifyRow(body)}\n`)
+  const isWritten = isText || value instanceof JsonText
+  response.end(isWritten ? value.text : `${stringifyRow(value)}\n`)
 }
 
 function sendError(response: ServerResponse, error: Error): void {
   const isRefused = error instanceof Refused
   const code = isRefused ? error.code : 'failed'
-  send(response, isRefused ? error.status : 500, { error: { code, message: error.message } })
+  const value = { error: { code, message: error.message } }
+  send(response, { value, status: isRefused ? error.status : 500, ageMs: undefined })
 }
 
 /** Takes the same time wherever the two differ. */

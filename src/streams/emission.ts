@@ -26,6 +26,10 @@ export class Output {
     return this.#bytes >= this.#fullBytes
   }
 
+  get isEmpty(): boolean {
+    return this.#records.length === 0
+  }
+
   add(record: Omit<NewRecord, 'ordinal' | 'endsCommit'>, endsCommit: boolean): void {
     this.#records.push({ ...record, ordinal: this.ordinal++, endsCommit })
     this.#bytes += (record.value?.length ?? 0) + record.key!.length

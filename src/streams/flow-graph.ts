@@ -1,4 +1,5 @@
 import type { MillraceError } from '../core/errors.ts'
+import type { Json } from '../core/json.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { Outcome } from '../core/sink.ts'
 import { Boundaries } from './flow/boundaries.ts'
@@ -31,8 +32,10 @@ export interface FlowOptions {
   readonly write: (topic: string, record: FlowRecord, keyColumn: string) => void
   /** Whether a failure of the user's code leaves out what it was given, or ends the work. */
   readonly skipsFailures?: boolean
-  /** For the rows of tables that are topics of changes. Without it, they are kept as records. */
-  readonly cacheBytes?: number
+  /** Sends what crosses a boundary, where several tasks share the keys. */
+  readonly hop?: (to: string, item: { readonly timestamp: number }, key: Json) => void
+  /** Whether topics hold changes, as on a log, or records that are already read. */
+  readonly readsChanges?: boolean
 }
 
 /** How tables tell their updates: each by itself, or the net effect of each commit. */
@@ -49,6 +52,7 @@ export class FlowGraph {
   readonly #tables = new Map<string, SourceTable>()
   readonly #stores = new Map<string, ReadableStore>()
   readonly #boundaries = new Boundaries()
+  readonly #arrivals = new Map<string, (item: unknown) => void>()
   readonly #gatherings: Gathering[] = []
   readonly #timed: Timed[] = []
   #failures: MillraceError[] = []
@@ -71,6 +75,11 @@ export class FlowGraph {
   process(topic: string, record: FlowRecord): void {
     this.#inlets.get(topic)?.forward(record)
     this.#boundaries.drain()
+  }
+
+  /** Takes what another task has sent across a boundary. */
+  arrive(boundary: string, item: unknown): void {
+    skippable(() => this.#arrivals.get(boundary)?.(item))
   }
 
   /** Takes a record of a topic that is read as a table; `undefined` if this is none. */
@@ -149,26 +158,38 @@ export class FlowGraph {
   }
 
   #context(step: Step, place: Place, stateName: string): FlowContext {
-    const { write, emission, cacheBytes } = this.#options
+    const { write, emission, readsChanges = false } = this.#options
     return {
       place,
       space: (part) => this.#state.ordered(`${stateName}/${part}`),
       readable: (store, name = step.store) => {
         if (name !== undefined) this.#stores.set(name, store)
       },
-      boundary: (deliver) => this.#boundaries.add(deliver),
+      boundary: (deliver, keyOf) => this.#boundary(stateName, deliver, keyOf),
+      isSpread: this.#options.hop !== undefined,
       isNet: emission === 'perCommit',
       atCommit: (gathering) => this.#gatherings.push(gathering),
       timed: (timed) => this.#timed.push(timed),
-      ...(cacheBytes === undefined
-        ? {}
-        : { sourceTable: (topic) => this.#table(topic, cacheBytes) }),
+      ...(readsChanges && { sourceTable: (topic) => this.#table(topic) }),
       write,
     }
   }
 
-  #table(topic: string, cacheBytes: number): SourceTable {
-    const table = new SourceTable(new Table(topic, this.#state, cacheBytes))
+  #boundary<T extends { readonly timestamp: number }>(
+    stateName: string,
+    deliver: (item: T) => void,
+    keyOf: (item: T) => Json,
+  ): (item: T) => void {
+    const { hop } = this.#options
+    if (hop === undefined) return this.#boundaries.add(deliver)
+    let name = stateName
+    for (let i = 2; this.#arrivals.has(name); i++) name = `${stateName}#${i}`
+    this.#arrivals.set(name, deliver as (item: unknown) => void)
+    return (item) => hop(name, item, keyOf(item))
+  }
+
+  #table(topic: string): SourceTable {
+    const table = new SourceTable(new Table(topic, this.#state))
     this.#tables.set(topic, table)
     return table
   }

@@ -1,14 +1,14 @@
 import { ByteWriter } from '../core/byte-writer.ts'
 import { ChangeEncoder } from '../core/encode-change.ts'
-import type { Json } from '../core/json.ts'
 import type { NewRecord } from '../core/record.ts'
 import { stringifyRow } from '../core/row.ts'
 import type { Emission } from './emission.ts'
 import type { FlowRecord } from './flow/flow.ts'
+import { keyJson } from './hops.ts'
 import type { State } from './state.ts'
 import type { OrderedSpace, Parts } from './stores/ordered-space.ts'
 import { timeText } from './stores/time-text.ts'
-import { decodeValue, encodeKey, encodeValue } from './stores/value-codec.ts'
+import { decodeValue, encodeValue } from './stores/value-codec.ts'
 
 export interface FlowOutputOptions {
   readonly state: State
@@ -53,13 +53,19 @@ export class FlowOutput {
     const record = {
       topic,
       key: key === null ? null : Buffer.from(keyJson(key, keyColumn)),
-      value: value === null ? null : this.#envelope(Buffer.from(stringifyRow(value)), timestamp),
+      value: value === null ? null : this.#envelope(stringifyRow(value), timestamp),
       timestamp,
       version: commit.version,
       cause: commit.cause,
     }
     this.#records.push(record)
     this.#bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  }
+
+  /** Passes on what is ready, as it is; of the commit's version, unless it has its own. */
+  pass(record: Ready): void {
+    const { version, cause } = this.#commit!
+    this.#records.push({ version, cause, ...record })
   }
 
   /** The place of the next record inside its commit. */
@@ -148,7 +154,7 @@ export class FlowOutput {
     return records
   }
 
-  #envelope(after: Buffer, timestamp: number): Buffer {
+  #envelope(after: string, timestamp: number): Buffer {
     const { cause } = this.#commit!
     const processedAt = this.#processedAt
     return this.#encoder.encode({ before: null, after, timestamp, processedAt, sequence: cause })
@@ -157,14 +163,11 @@ export class FlowOutput {
 
 type Draft = Omit<NewRecord, 'ordinal' | 'endsCommit'>
 
+/** A record that says more of itself than what a topology writes. */
+type Ready = Omit<Draft, 'version'> & Partial<Pick<Draft, 'version'>>
+
 type Waiting = readonly [topic: string, key: string | null, value: string | null, timestamp: number]
 
 function textOf(bytes: Uint8Array | null): string | null {
   return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
-}
-
-/** As Debezium writes keys: an object of columns. Equal keys are the same bytes. */
-function keyJson(key: Json, column: string): string {
-  if (typeof key === 'object' && !Array.isArray(key)) return encodeKey(key)
-  return `{${JSON.stringify(column)}:${encodeKey(key)}}`
 }

@@ -1,3 +1,5 @@
+import { laneName } from '../core/log.ts'
+import type { LogRecord } from '../core/record.ts'
 import type { Emission } from './emission.ts'
 import type { State } from './state.ts'
 
@@ -10,29 +12,41 @@ export interface OpenCommit extends Emission {
 
 /** How far a task has come; kept with its state. */
 export interface Progress {
-  /** Sequence of the last commit that the tables hold completely. */
-  done: bigint
   /** The version that the views' last records had. */
   lastVersion: bigint
   /** The commit that the tables hold in part. */
   open: OpenCommit | undefined
-  /** Of each topic, the offset of the last record. */
+  /** By `laneName`, the offset of the last record. */
   offsets: Map<string, bigint>
-  /** During a rebuild: per topic, the offset where history ends. Output is withheld until then. */
+  /** During a rebuild: by `laneName`, where history ends. Output is withheld until then. */
   building: ReadonlyMap<string, bigint> | undefined
+  /** The last commit that the tables hold completely. */
+  last: Emission | undefined
   /** A commit of which only a part is told, and the place of its next record. */
   emitting: (Emission & { readonly ordinal: number }) | undefined
 }
 
 export function startOfLog(lastVersion: bigint): Progress {
   return {
-    done: -1n,
     lastVersion,
     open: undefined,
     offsets: new Map(),
     building: undefined,
+    last: undefined,
     emitting: undefined,
   }
+}
+
+/**
+ * Whether a task has had the record. By offset: a log on Kafka may merge topics in another order
+ * when it reads them again.
+ */
+export function hasRead(progress: Progress, { topic, partition, offset }: LogRecord): boolean {
+  return offset <= (progress.offsets.get(laneName(topic, partition)) ?? -1n)
+}
+
+export function noteRead(progress: Progress, { topic, partition, offset }: LogRecord): void {
+  progress.offsets.set(laneName(topic, partition), offset)
 }
 
 export function hasReached(offsets: ReadonlyMap<string, bigint>, end: ReadonlyMap<string, bigint>) {
@@ -43,11 +57,11 @@ export function hasReached(offsets: ReadonlyMap<string, bigint>, end: ReadonlyMa
 export function saveProgress(state: State, progress: Progress): void {
   state.write('progress', {
     ...progress,
-    done: String(progress.done),
     lastVersion: String(progress.lastVersion),
     open: progress.open && texts(progress.open),
     offsets: offsetTexts(progress.offsets),
     building: progress.building && offsetTexts(progress.building),
+    last: progress.last && texts(progress.last),
     emitting: progress.emitting && texts(progress.emitting),
   })
 }
@@ -55,9 +69,8 @@ export function saveProgress(state: State, progress: Progress): void {
 export function loadProgress(state: State): Progress | undefined {
   const saved = state.read<Saved>('progress')
   if (saved === undefined) return undefined
-  const { open, building, emitting } = saved
+  const { open, building, last, emitting } = saved
   return {
-    done: BigInt(saved.done),
     lastVersion: BigInt(saved.lastVersion),
     open: open && {
       ...emission(open),
@@ -66,6 +79,7 @@ export function loadProgress(state: State): Progress | undefined {
     },
     offsets: offsetsOf(saved.offsets),
     building: building && offsetsOf(building),
+    last: last && emission(last),
     emitting: emitting && { ...emission(emitting), ordinal: emitting.ordinal },
   }
 }
@@ -77,11 +91,11 @@ interface SavedEmission {
 }
 
 interface Saved {
-  readonly done: string
   readonly lastVersion: string
   readonly open?: SavedEmission & { readonly sequence: string; readonly ordinal?: number }
   readonly offsets: Readonly<Record<string, string>>
   readonly building?: Readonly<Record<string, string>>
+  readonly last?: SavedEmission
   readonly emitting?: SavedEmission & { readonly ordinal: number }
 }
 

@@ -1,11 +1,11 @@
 import type { Json } from '../core/json.ts'
-import type { ReadableStore } from './flow/flow.ts'
+import type { Queryable } from '../core/queryable.ts'
 import { decodeKey } from './stores/value-codec.ts'
 
 /** Answers a path such as `/stores/{store}/items/{item}/count` from the stores; null: not found. */
 export type Route = (
   parameters: { readonly [name: string]: Json },
-  store: (name: string) => Pick<ReadableStore, 'get' | 'versions'>,
+  store: (name: string) => Pick<Queryable, 'get' | 'versions'>,
 ) => Json
 
 /** By their pattern, under the topology's name. */
@@ -15,7 +15,7 @@ export type Routes = { readonly [pattern: string]: Route }
 export function answerRoute(
   routes: Routes,
   path: string,
-  store: (name: string) => ReadableStore | undefined,
+  store: (name: string) => Pick<Queryable, 'get' | 'versions'> | undefined,
 ): { readonly value: Json } | undefined {
   for (const [pattern, route] of Object.entries(routes)) {
     const parameters = match(pattern, path)

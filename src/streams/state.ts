@@ -3,13 +3,17 @@ import type { Schema } from '../core/schema.ts'
 import type { Store } from '../core/store.ts'
 import { type Key, KeyShape, textOf } from './key.ts'
 import { PairSpace, prefix, Space } from './space.ts'
+import { type Cache, CacheRoom } from './state-cache.ts'
 import { OrderedSpace } from './stores/ordered-space.ts'
 
 /** Under this number, the state about the state: layout, progress, schemas, key columns. */
 const metaId = 0
 
+/** What the caches of a state may hold together, unless somebody says otherwise. */
+export const defaultCacheBytes = 32 * 1024 * 1024
+
 /** Counts up when state of an older program can no longer be read: it is then rebuilt. */
-const format = 2
+const format = 3
 
 interface Layout {
   readonly format: number
@@ -36,9 +40,12 @@ export class State {
   readonly #schemaIds = new Map<string, number>()
   readonly #knownSchemas = new WeakMap<Schema, number>()
   readonly #shapes: KeyShape[] = []
+  readonly #caches: CacheRoom
+  readonly #ordered = new Map<string, OrderedSpace>()
 
-  constructor(store: Store) {
+  constructor(store: Store, cacheBytes = defaultCacheBytes) {
     this.#store = store
+    this.#caches = new CacheRoom(cacheBytes)
     this.#meta = new Space(store, metaId, this.#out)
     const layout = this.read<Layout>('layout')
     const isReadable = layout?.format === format
@@ -62,6 +69,7 @@ export class State {
       delete layout.ids[name]
     }
     layout.definition = definition
+    this.#ordered.clear()
     this.#writeLayout()
   }
 
@@ -77,8 +85,18 @@ export class State {
     return new PairSpace(this.#store, this.#id(name), this.#out)
   }
 
+  /** The same for the same name, as it caches what it holds. */
   ordered(name: string): OrderedSpace {
-    return new OrderedSpace(this.#store, this.#id(name), this.#out)
+    const known = this.#ordered.get(name)
+    if (known !== undefined) return known
+    const space = new OrderedSpace(this.#store, this.#id(name), this.#out, this.#caches)
+    this.#ordered.set(name, space)
+    return space
+  }
+
+  /** A cache for the owner of a state; together they keep to the budget. */
+  cache<V>(bytesOf: (key: Key, value: V) => number): Cache<V> {
+    return this.#caches.open(bytesOf)
   }
 
   read<T>(name: Key): T | undefined {

@@ -2,7 +2,7 @@ import { ByteWriter } from '../core/byte-writer.ts'
 import type { Row } from '../core/json.ts'
 import { parseRowText } from '../core/row.ts'
 import type { Schema } from '../core/schema.ts'
-import { textOf } from './key.ts'
+import { type Key, textOf } from './key.ts'
 import type { State } from './state.ts'
 
 /*
@@ -42,6 +42,15 @@ export class StoredRow {
   isSameRow(other: StoredRow): boolean {
     return this.text === other.text && this.schema === other.schema
   }
+}
+
+/** A parsed row takes about this many times its text, and this much besides. */
+const bytesPerCharacter = 5
+const bytesPerRow = 250
+
+/** About how much memory a row takes under its key. */
+export function memoryOf(_key: Key, { text }: StoredRow): number {
+  return text.length * bytesPerCharacter + bytesPerRow
 }
 
 /** Reads and writes rows with the schemas of one state. */

@@ -1,3 +1,5 @@
+import { MillraceError } from '../core/errors.ts'
+import type { Json } from '../core/json.ts'
 import type { Task } from '../core/log.ts'
 import type { LogRecord, NewRecord } from '../core/record.ts'
 import type { Checkpoint, Outcome, Sink } from '../core/sink.ts'
@@ -7,7 +9,15 @@ import type { Emission } from './emission.ts'
 import type { Clock, ReadableStore } from './flow/flow.ts'
 import { FlowGraph } from './flow-graph.ts'
 import { FlowOutput } from './flow-output.ts'
-import { loadProgress, type Progress, saveProgress, startOfLog } from './progress.ts'
+import { Forwarder, hopsTopic, itemHop, readHop } from './hops.ts'
+import {
+  hasRead,
+  loadProgress,
+  noteRead,
+  type Progress,
+  saveProgress,
+  startOfLog,
+} from './progress.ts'
 import { RecordReader } from './record-reader.ts'
 import { State } from './state.ts'
 import { emissionOf, type StreamTopology } from './stream-topology.ts'
@@ -20,9 +30,11 @@ export interface StreamTaskOptions {
   readonly task: Task
   /** The version of the program, named in envelopes. */
   readonly release: string
+  /** Its number, where several tasks share the keys; on the embedded log there is one. */
+  readonly part?: number | undefined
   /** Says that the topology begins anew, as another definition made its state. */
   readonly onRebuild?: () => void
-  /** For parsed rows. */
+  /** What is kept of the state in memory, in bytes. */
   readonly cacheBytes?: number
   /** A commit's records go out in transactions of about so many bytes. */
   readonly partBytes?: number
@@ -40,6 +52,9 @@ const collectedPerBatch = 5_000
  * is told when it is complete: until then its outputs wait in the state. Once telling has begun,
  * the position stays where it was until the end; after a crash `resume` tells the rest, and commits
  * that are read again are skipped.
+ *
+ * Where several tasks share the keys, each record is worked off as a commit of its own: what it
+ * reads of topics goes on to the task that has its key, and what that makes of it, too.
  */
 export class StreamTask implements Sink<LogRecord> {
   readonly #options: StreamTaskOptions
@@ -49,6 +64,9 @@ export class StreamTask implements Sink<LogRecord> {
   #state!: State
   #graph!: FlowGraph
   #readers = new Map<string, RecordReader>()
+  /** Where the tasks tell each other, if there are several. */
+  readonly #hops: string | undefined
+  #forwarders = new Map<string, Forwarder>()
   #progress!: Progress
   #output!: FlowOutput
   /** Records of complete commits, which go out with the batch. */
@@ -63,7 +81,9 @@ export class StreamTask implements Sink<LogRecord> {
   constructor(options: StreamTaskOptions) {
     this.#options = options
     this.#task = options.task
-    this.#ticks = ticksTopic(options.pipeline, options.topology.name)
+    const { pipeline, topology, part } = options
+    this.#ticks = ticksTopic(pipeline, topology.name)
+    this.#hops = part === undefined ? undefined : hopsTopic(pipeline, topology)
   }
 
   async resume(source: string): Promise<Position | undefined> {
@@ -71,7 +91,9 @@ export class StreamTask implements Sink<LogRecord> {
     this.#source = source
     this.#told = []
     this.#position = await task.resume(source)
-    this.#state = new State(task.store)
+    const { definition } = new State(task.store)
+    if (this.#hops !== undefined && definition !== topology.hash) this.#mayBeginAnew()
+    this.#state = new State(task.store, this.#options.cacheBytes)
     this.#progress = loadProgress(this.#state) ?? startOfLog(0n)
     if (this.#state.definition !== topology.hash) this.#rebuild()
     this.#open()
@@ -84,6 +106,7 @@ export class StreamTask implements Sink<LogRecord> {
   }
 
   async clear(source: string): Promise<void> {
+    if (this.#hops !== undefined) this.#mayBeginAnew()
     await this.#task.clear(source)
     await this.resume(source)
   }
@@ -92,17 +115,19 @@ export class StreamTask implements Sink<LogRecord> {
     const outcomes: Outcome[] = []
     this.#turns.begin()
     for (const record of records) {
-      if (record.sequence <= this.#progress.done) {
+      if (hasRead(this.#progress, record)) {
         outcomes.push('stale')
         continue
       }
       const { open } = this.#progress
-      if (open !== undefined && open.sequence !== record.sequence) await this.#finish(outcomes)
+      const isNext = open?.sequence !== record.sequence || this.#hops !== undefined
+      if (open !== undefined && isNext) await this.#finish(outcomes)
       this.#enter(record)
       outcomes.push(this.#apply(record))
       if (this.#turns.isOver) await this.#turns.next()
     }
-    if (complete && this.#progress.open) await this.#finish(outcomes)
+    const isOver = complete || this.#hops !== undefined
+    if (isOver && this.#progress.open) await this.#finish(outcomes)
     this.#state.collect(collectedPerBatch)
     await this.#writeTold(position)
     return outcomes
@@ -148,18 +173,23 @@ export class StreamTask implements Sink<LogRecord> {
     const state = this.#state
     this.#readers = new Map([...topology.topics.keys()].map((topic) => [topic, new RecordReader()]))
     this.#output = new FlowOutput({ state, pipeline, topology: topology.name, release, partBytes })
-    const tables = [...topology.topics.values()].length
+    this.#forwarders.clear()
+    const hops = this.#hops
+    const hop = (to: string, item: { readonly timestamp: number }, key: Json) =>
+      this.#output.pass(itemHop(hops!, to, { key, item }))
     this.#graph = new FlowGraph(topology, state, {
+      ...(hops !== undefined && { hop }),
       emission: emissionOf(topology),
       write: (...told) => this.#output.write(...told),
       skipsFailures: (topology.options.onError ?? 'fail') !== 'fail',
-      cacheBytes: (this.#options.cacheBytes ?? 32 * 1024 * 1024) / Math.max(1, tables),
+      readsChanges: true,
     })
   }
 
   #enter(record: LogRecord): void {
     const { sequence, version, timestamp, cause = sequence, topic } = record
     const progress = this.#progress
+    noteRead(progress, record)
     const isTick = topic === this.#ticks
     if (!isTick) this.#idleSince = this.#options.now?.() ?? Date.now()
     if (progress.open !== undefined) return
@@ -176,12 +206,34 @@ export class StreamTask implements Sink<LogRecord> {
   #apply(record: LogRecord): Outcome {
     if (record.topic === this.#ticks) return this.#advance(readTick(record))
     try {
-      const outcome = this.#graph.take(record) ?? this.#process(record)
+      const outcome = this.#hops === undefined ? this.#take(record) : this.#share(record)
       return this.#failed(record.topic) ?? outcome
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
       return { code: 'not_a_change', reason: `The record cannot be read: ${error.message}.` }
     }
+  }
+
+  #take(record: LogRecord): Outcome {
+    return this.#graph.take(record) ?? this.#process(record)
+  }
+
+  /** Works off what is this task's, and passes on what a topic has for any. */
+  #share(record: LogRecord): Outcome {
+    const { topic } = record
+    if (topic === this.#hops) {
+      const arrival = readHop(record)
+      if ('record' in arrival) return this.#take(arrival.record)
+      this.#graph.arrive(arrival.boundary, arrival.item)
+      return 'applied'
+    }
+    if (this.#options.topology.globalTopics.includes(topic)) return this.#take(record)
+    const forwarder = this.#forwarders.get(topic) ?? new Forwarder(this.#hops!)
+    this.#forwarders.set(topic, forwarder)
+    const hop = forwarder.forward(record)
+    if (hop === undefined) return 'filtered'
+    this.#output.pass(hop)
+    return 'applied'
   }
 
   #process(record: LogRecord): Outcome {
@@ -191,7 +243,8 @@ export class StreamTask implements Sink<LogRecord> {
     return 'applied'
   }
 
-  #advance({ stream, wall }: Tick): Outcome {
+  #advance({ stream, wall, task = 0 }: Tick): Outcome {
+    if (task !== (this.#options.part ?? 0)) return 'filtered'
     this.#lastTick = wall
     this.#graph.advance('wall', wall)
     if (stream !== null) this.#graph.advance('stream', stream)
@@ -208,9 +261,8 @@ export class StreamTask implements Sink<LogRecord> {
 
   /** The commit is complete: what waits for its end is told. */
   async #finish(outcomes: Outcome[] = []): Promise<void> {
-    const { sequence, version, timestamp, cause } = this.#progress.open!
+    const { version, timestamp, cause } = this.#progress.open!
     this.#progress.open = undefined
-    this.#progress.done = sequence
     await this.#tell({ version, timestamp, cause })
     const last = outcomes.length - 1
     const failed = this.#failed('')
@@ -235,7 +287,7 @@ export class StreamTask implements Sink<LogRecord> {
 
   /** Before the first checkpoint there is no position to commit with, so all goes out at once. */
   async #commitPart(commit: Emission): Promise<void> {
-    if (this.#position === undefined) return
+    if (this.#position === undefined || this.#hops !== undefined) return
     this.#spill()
     await this.#commitTold({ ...commit, ordinal: this.#output.ordinal }, true)
   }
@@ -270,6 +322,14 @@ export class StreamTask implements Sink<LogRecord> {
     this.#graph.spill()
     this.#output.spill()
     this.#hasSpilled = true
+  }
+
+  /** What the others were told once must not be told again: they begin anew together. */
+  #mayBeginAnew(): void {
+    const { topology } = this.#options
+    if (this.#position?.includes(JSON.stringify(this.#hops)) !== true) return
+    const why = `One of the ${topology.options.partitions} tasks of ${topology.name} cannot begin anew alone`
+    throw new MillraceError('TASKS_APART', `${why}: topics that it has read were made anew.`)
   }
 
   /** The definition changed: all state is made again from the log, and told with new versions. */

@@ -45,6 +45,11 @@ export interface TopologyOptions {
    * this time. By default they wait for the next record.
    */
   readonly idleMs?: number
+  /**
+   * So many tasks share the work by its keys, over as many processes, where the log is on Kafka.
+   * Each record is then worked off by itself: a commit is not seen as a whole.
+   */
+  readonly partitions?: number
   /** What it answers over HTTP, under its name. */
   readonly routes?: Routes
 }
@@ -80,6 +85,8 @@ export class StreamTopology implements FlowPlan {
   readonly options: TopologyOptions
   readonly steps: Step[] = []
   readonly topics = new Map<string, Step>()
+  /** The topics that every task reads whole, where there are several. */
+  readonly globalTopics: string[] = []
 
   constructor(name: string, { build, options }: TopologyDefinition) {
     this.name = name
@@ -99,9 +106,9 @@ export class StreamTopology implements FlowPlan {
     const told = this.steps.map(({ name, store, definition, parents }) => {
       return [name, store, definition, parents.map((parent) => places.get(parent))]
     })
-    const { emit = 'commit' } = this.options
+    const { emit = 'commit', partitions = 1 } = this.options
     return createHash('sha256')
-      .update(JSON.stringify([told, emit]))
+      .update(JSON.stringify([told, emit, ...(partitions > 1 ? [partitions] : [])]))
       .digest('hex')
   }
 
@@ -133,6 +140,7 @@ export class StreamTopology implements FlowPlan {
       flow: ([parent], context) => readTopic(kind, topic, { ...reading, parent, context }),
     }
     this.topics.set(topic, step)
+    if (kind === 'globalTable') this.globalTopics.push(topic)
     this.steps.push(step)
     return step
   }

@@ -9,13 +9,14 @@ import {
   sweepHeader,
   unchangedHeader,
 } from '../core/record.ts'
+import type { Schema } from '../core/schema.ts'
 import type { Outcome } from '../core/sink.ts'
 import { type Key, KeyShape, shapeOf, textOf } from './key.ts'
 import type { Change, Node } from './node.ts'
-import { RowCache } from './row-cache.ts'
 import type { Space } from './space.ts'
 import type { State } from './state.ts'
-import { RowCodec, StoredRow, versionOf } from './stored-row.ts'
+import type { Cache } from './state-cache.ts'
+import { memoryOf, RowCodec, StoredRow, versionOf } from './stored-row.ts'
 
 /** A truncate of the table: every row with a version below `below` goes. */
 export interface Truncation {
@@ -34,19 +35,23 @@ export class Table implements Node {
   readonly #moved: Space
   #hasMoved = true
   readonly #codec: RowCodec
-  readonly #cache: RowCache
+  readonly #cache: Cache<StoredRow>
   readonly #delta = new Map<Key, TableChange>()
+  readonly #onSchema: ((schema: Schema) => void) | undefined
+  #schema: Schema | undefined
   /** Of the records as they come now; `keys` is what the first one had. */
   #shape: KeyShape | undefined
   #keys: KeyShape | undefined
 
-  constructor(topic: string, state: State, cacheBytes: number) {
+  /** `onSchema` hears of rows that have other columns than those before. */
+  constructor(topic: string, state: State, onSchema?: (schema: Schema) => void) {
     this.topic = topic
+    this.#onSchema = onSchema
     this.#state = state
     this.#rows = state.space(topic)
     this.#moved = state.space(`${topic}.moved`)
     this.#codec = new RowCodec(state)
-    this.#cache = new RowCache(cacheBytes)
+    this.#cache = state.cache(memoryOf)
     const columns = state.read<readonly string[]>(`keys/${topic}`)
     if (columns !== undefined) this.#shape = this.#keys = new KeyShape(columns)
   }
@@ -161,7 +166,14 @@ export class Table implements Node {
     if (text === undefined) return undefined
     // The state's own copy of the schema, so that equal schemas are one object.
     const schema = this.#state.schema(this.#state.schemaId(record.schema))
+    this.#notice(schema)
     return new StoredRow(record, schema, text)
+  }
+
+  #notice(schema: Schema | undefined): void {
+    if (schema === this.#schema || schema === undefined) return
+    this.#schema = schema
+    this.#onSchema?.(schema)
   }
 
   #fill(record: LogRecord, text: string, now: StoredRow | null): string | undefined {

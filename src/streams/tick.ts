@@ -1,9 +1,9 @@
 import type { LogRecord, NewRecord } from '../core/record.ts'
 
 /*
- * What the clock decided, as a record `{"stream":<ms or null>,"wall":<ms>}` of the topic
- * `__millrace.<pipeline>.<topology>.ticks`. So it is decided once: a replay finds it in its place
- * among the other records.
+ * What the clock decided, as a record `{"stream":<ms or null>,"wall":<ms>,"task":<number>}` of the
+ * topic `__millrace.<pipeline>.<topology>.ticks`. So it is decided once: a replay finds it in its
+ * place among the other records.
  */
 
 /** Times in ms since 1970. */
@@ -11,6 +11,8 @@ export interface Tick {
   /** To which the time of the records goes on; null if they carry it themselves. */
   readonly stream: number | null
   readonly wall: number
+  /** The number of the task for which it is; by default the first. */
+  readonly task?: number
 }
 
 export function ticksTopic(pipeline: string, topology: string): string {

@@ -14,6 +14,8 @@ export interface TickerOptions {
   /** Whether everything that was committed by now has been read. */
   readonly isCaughtUp: () => Promise<boolean>
   readonly idleMs: number | undefined
+  /** The number of the task, where there are several. */
+  readonly number?: number
   readonly now?: () => number
 }
 
@@ -40,8 +42,9 @@ export class Ticker {
 
   /** Writes a tick, if one is due. */
   async check(): Promise<void> {
-    const { topic, writer } = this.#options
-    const tick = this.#due()
+    const { topic, writer, number: task = 0 } = this.#options
+    const due = this.#due()
+    const tick = due && { ...due, ...(task > 0 && { task }) }
     if (tick === undefined || !(await this.#options.isCaughtUp())) return
     this.#written = tick.wall
     const position = String(++this.#count) as Position

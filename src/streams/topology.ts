@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
+import type { Schema } from '../core/schema.ts'
 import { Graph } from './graph.ts'
 import { KTable } from './ktable.ts'
 import type { Node } from './node.ts'
@@ -66,9 +67,8 @@ export class Topology {
   open(state: State, options: GraphOptions): Graph {
     const nodes = new Map<Step, Node>()
     const tables = new Map<string, Table>()
-    const cacheBytes = options.cacheBytes / Math.max(1, this.#tables.size)
     for (const [topic, step] of this.#tables) {
-      const table = new Table(topic, state, cacheBytes)
+      const table = new Table(topic, state, (schema) => options.onSchema?.(topic, schema))
       tables.set(topic, table)
       nodes.set(step, table)
     }
@@ -83,7 +83,7 @@ export class Topology {
 
   #output({ name, topic, step }: ViewPlan, node: Node, state: State, options: GraphOptions) {
     const documents = state.space(documentsOf(name))
-    const pending = state.space(`${name}: pending`)
+    const pending = state.space(pendingOf(documentsOf(name)))
     const origin = { release: options.release, pipeline: this.pipeline, view: name }
     const place = { view: name, topic: rootTopic(step), step: 'its result' }
     return new ViewOutput({ topic, node, state, documents, pending, origin, place })
@@ -156,8 +156,8 @@ export class Topology {
 export interface GraphOptions {
   /** The version of the program, named in envelopes. */
   readonly release: string
-  /** For parsed rows, shared evenly by the tables. */
-  readonly cacheBytes: number
+  /** Hears of the columns that rows of a topic have, whenever they are others than before. */
+  readonly onSchema?: ((topic: string, schema: Schema) => void) | undefined
 }
 
 function openStep(plan: StepPlan, nodes: ReadonlyMap<Step, Node>, state: State): Node {
@@ -179,6 +179,16 @@ function viewTopic(pipeline: string, view: string): string {
 /** Names the state in which a view's documents are. */
 export function documentsOf(view: string): string {
   return `${view}: documents`
+}
+
+/** Names the state in which the keys of documents are that have yet to be told. */
+export function pendingOf(documents: string): string {
+  return documents.replace(/documents$/, 'pending')
+}
+
+/** Whether a state holds what was told of a view's documents, be it a view of another definition. */
+export function holdsDocuments(state: string): boolean {
+  return state.endsWith(documentsOf(''))
 }
 
 /** The topic whose keys the step's rows have. */

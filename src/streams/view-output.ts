@@ -178,16 +178,16 @@ export class ViewOutput {
     const bytes = this.#documents.get(key)
     if (bytes === undefined) return null
     const stored = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    return documentIn(stored, undefined)
+    return this.#documentIn(stored)
   }
 
   #document(key: Key): Document | null {
     if (this.#node.text !== undefined) {
       const row = this.#node.text(key)
-      return row && documentIn(this.#stored(row.text), row.schema)
+      return row && this.#documentIn(this.#stored(row.text, row.schema))
     }
     const row = this.#node.get(key)
-    return row && documentIn(this.#stored(this.#rendered(key, row)), undefined)
+    return row && this.#documentIn(this.#stored(this.#rendered(key, row), undefined))
   }
 
   /** Rendering without a replacer takes a third of the time, but knows no bigints. */
@@ -204,19 +204,28 @@ export class ViewOutput {
     }
   }
 
-  #stored(text: string): Buffer {
+  #documentIn(stored: Buffer): Document {
+    const shape = stored.readUInt16BE(0)
+    const schema = this.#state.schema(stored.readUInt16BE(2))
+    return { stored, shape, schema, json: stored.subarray(documentHeadBytes) }
+  }
+
+  #stored(text: string, schema: Schema | undefined): Buffer {
     const shape = this.#state.shapeId(this.#node.keys!)
     const out = this.#out
     out.begin()
-    out.reserve(shapeBytes)
+    out.reserve(documentHeadBytes)
     out.bytes.writeUInt16BE(shape, out.at)
-    out.at += shapeBytes
+    out.bytes.writeUInt16BE(this.#state.schemaId(schema), out.at + 2)
+    out.at += documentHeadBytes
     out.utf8(text)
     return out.take()
   }
 }
 
-/** A document in the store: `<number of its key's columns: u16> <JSON>`. */
+/**
+ * A document in the store: `<number of its key's columns: u16> <number of its schema: u16> <JSON>`.
+ */
 interface Document {
   readonly stored: Buffer
   readonly shape: number
@@ -224,14 +233,11 @@ interface Document {
   readonly schema: Schema | undefined
 }
 
-const shapeBytes = 2
+/** Before the JSON of a stored document. */
+export const documentHeadBytes = 4
 
 /** So many documents are told in a row: some milliseconds. */
 const toldAtOnce = 500
-
-function documentIn(stored: Buffer, schema: Schema | undefined): Document {
-  return { stored, shape: stored.readUInt16BE(0), json: stored.subarray(shapeBytes), schema }
-}
 
 type Draft = Omit<NewRecord, 'ordinal' | 'endsCommit'>
 

@@ -4,13 +4,12 @@ import { type Key, type KeyValue, textOf, toKey } from './key.ts'
 import type { State } from './state.ts'
 import { decodeKey } from './stores/value-codec.ts'
 import { documentsOf } from './topology.ts'
-
-const shapeBytes = 2
+import { documentHeadBytes } from './view-output.ts'
 
 /** The documents that a view has told, by the keys of its rows. */
 export function readableView(state: State, view: string): Queryable {
   const documents = state.space(documentsOf(view))
-  const document = (bytes: Uint8Array): Json => decodeKey(textOf(bytes, shapeBytes))
+  const document = (bytes: Uint8Array): Json => decodeKey(textOf(bytes, documentHeadBytes))
   const keyOf = (key: Key, bytes: Uint8Array): Json =>
     state.shape(((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)).value(key)
   return {

@@ -1,13 +1,22 @@
 import type { Task } from '../core/log.ts'
 import type { LogRecord } from '../core/record.ts'
+import type { Schema } from '../core/schema.ts'
 import type { Checkpoint, Outcome, Sink } from '../core/sink.ts'
 import type { Batch, Position } from '../core/source.ts'
 import { Turns } from '../core/turns.ts'
 import { type Emission, Output } from './emission.ts'
 import type { Graph } from './graph.ts'
-import { hasReached, loadProgress, type Progress, saveProgress, startOfLog } from './progress.ts'
+import {
+  hasReached,
+  hasRead,
+  loadProgress,
+  noteRead,
+  type Progress,
+  saveProgress,
+  startOfLog,
+} from './progress.ts'
 import { State } from './state.ts'
-import type { Topology } from './topology.ts'
+import { holdsDocuments, type Topology } from './topology.ts'
 
 export interface ViewTaskOptions {
   readonly topology: Topology
@@ -15,10 +24,16 @@ export interface ViewTaskOptions {
   readonly task: Task
   /** The version of the program, named in envelopes. */
   readonly release: string
-  /** For each topic, the offset that its next record will have; asked when a rebuild begins. */
+  /** By `laneName`, the offset that the next record will have; asked when a rebuild begins. */
   readonly ends?: (topics: readonly string[]) => Promise<ReadonlyMap<string, bigint>>
   readonly onProgress?: (phase: ViewPhase) => void
-  /** For parsed rows. */
+  /** Whether nobody is told: it keeps its state beside another task, whose place it may take. */
+  readonly withholds?: boolean
+  /** Hears of the columns that rows of a topic have, whenever they are others than before. */
+  readonly onSchema?: (topic: string, schema: Schema) => void
+  /** Throws what keeps it from going on; asked whenever it resumes. */
+  readonly check?: () => Promise<void>
+  /** What is kept of the state in memory, in bytes. */
   readonly cacheBytes?: number
   /** A commit's records go out in transactions of about so many bytes. */
   readonly partBytes?: number
@@ -57,14 +72,16 @@ export class ViewTask implements Sink<LogRecord> {
   }
 
   async resume(source: string): Promise<Position | undefined> {
-    const { topology, task, release, cacheBytes = 32 * 1024 * 1024 } = this.#options
+    const { topology, task, release, cacheBytes } = this.#options
     this.#source = source
+    await this.#options.check?.()
     this.#position = await task.resume(source)
-    this.#state = new State(task.store)
+    this.#state = new State(task.store, cacheBytes)
     this.#progress = loadProgress(this.#state) ?? startOfLog(0n)
     this.#output = new Output(this.#options.partBytes ?? 4 * 1024 * 1024)
     if (this.#state.definition !== topology.hash) await this.#rebuild()
-    this.#graph = topology.open(this.#state, { release, cacheBytes })
+    const { onSchema } = this.#options
+    this.#graph = topology.open(this.#state, { release, onSchema })
     const { open, building, emitting } = this.#progress
     if (open || building || emitting) for (const view of this.#graph.views) view.findPending()
     if (emitting) await this.#tellRest(emitting)
@@ -81,8 +98,7 @@ export class ViewTask implements Sink<LogRecord> {
     const outcomes: Outcome[] = []
     this.#turns.begin()
     for (const record of records) {
-      // By offset: a log on Kafka may merge topics in another order when it reads them again.
-      if (record.offset <= (this.#progress.offsets.get(record.topic) ?? -1n)) {
+      if (hasRead(this.#progress, record)) {
         outcomes.push('stale')
         continue
       }
@@ -95,8 +111,7 @@ export class ViewTask implements Sink<LogRecord> {
     this.#graph.round()
     if (complete && this.#progress.open) await this.#finish()
     this.#state.collect(collectedPerBatch)
-    const told = this.#output.take()
-    if (told.length > 0) await this.#task.write({ records: told, position, complete: true })
+    if (!this.#output.isEmpty) await this.#writeTold(position, true)
     return outcomes
   }
 
@@ -113,9 +128,10 @@ export class ViewTask implements Sink<LogRecord> {
     await this.#task.close()
   }
 
-  #enter({ topic, offset, sequence, version, timestamp, cause = sequence }: LogRecord): void {
+  #enter(record: LogRecord): void {
+    const { sequence, version, timestamp, cause = sequence } = record
     const progress = this.#progress
-    progress.offsets.set(topic, offset)
+    noteRead(progress, record)
     const { open } = progress
     if (open === undefined || version > open.version) {
       progress.open = { sequence, version, timestamp, cause }
@@ -127,8 +143,9 @@ export class ViewTask implements Sink<LogRecord> {
     const progress = this.#progress
     const commit = progress.open!
     progress.open = undefined
-    progress.done = commit.sequence
     this.#graph.endCommit()
+    const { version, timestamp, cause } = commit
+    progress.last = { version, timestamp, cause }
     if (progress.building !== undefined) {
       if (!hasReached(progress.offsets, progress.building)) return
       progress.building = undefined
@@ -137,9 +154,8 @@ export class ViewTask implements Sink<LogRecord> {
     this.#graph.round()
     if (!this.#graph.views.some((view) => view.hasPending)) return
     const next = progress.lastVersion + 1n
-    const version = commit.version > next ? commit.version : next
     this.#output.ordinal = 0
-    await this.#tell({ version, timestamp: commit.timestamp, cause: commit.cause })
+    await this.#tell({ version: version > next ? version : next, timestamp, cause })
   }
 
   async #tell(commit: Emission): Promise<void> {
@@ -161,7 +177,7 @@ export class ViewTask implements Sink<LogRecord> {
     if (position === undefined) return
     for (const view of this.#graph.views) view.spill()
     this.#progress.emitting = { ...commit, ordinal: this.#output.ordinal }
-    await this.#task.write({ records: this.#output.take(), position, complete: false })
+    await this.#writeTold(position, false)
     await this.#commitAt(position, commit)
   }
 
@@ -170,8 +186,13 @@ export class ViewTask implements Sink<LogRecord> {
     const position = this.#position!
     this.#output.ordinal = emitting.ordinal
     await this.#tell(emitting)
-    await this.#task.write({ records: this.#output.take(), position, complete: true })
+    await this.#writeTold(position, true)
     await this.#commitAt(position, emitting)
+  }
+
+  async #writeTold(position: Position, complete: boolean): Promise<void> {
+    const records = this.#output.take()
+    if (!this.#options.withholds) await this.#task.write({ records, position, complete })
   }
 
   async #commitAt(position: Position, { timestamp }: Emission): Promise<void> {
@@ -184,14 +205,15 @@ export class ViewTask implements Sink<LogRecord> {
     const { topology, ends } = this.#options
     const isFirst = this.#state.definition === ''
     const end = new Map<string, bigint>()
-    for (const [topic, next] of (await ends?.(topology.topics)) ?? []) {
-      if (next > 0n) end.set(topic, next - 1n)
+    for (const [lane, next] of (await ends?.(topology.topics)) ?? []) {
+      if (next > 0n) end.set(lane, next - 1n)
     }
-    for (const topic of topology.topics) {
-      const read = this.#progress.offsets.get(topic)
-      if (read !== undefined && read > (end.get(topic) ?? -1n)) end.set(topic, read)
+    for (const [lane, read] of this.#progress.offsets) {
+      const isStillRead = topology.topics.includes(lane.split('/')[0]!)
+      if (isStillRead && read > (end.get(lane) ?? -1n)) end.set(lane, read)
     }
-    this.#state.start(topology.hash, topology.keptStates)
+    // Also of views that are no more: their topics still hold them, should they come again.
+    this.#state.start(topology.hash, new Set(this.#state.names.filter(holdsDocuments)))
     this.#progress = startOfLog(this.#progress.lastVersion)
     if (!isFirst || end.size > 0) this.#progress.building = end
     this.#position = undefined

@@ -4,6 +4,8 @@ export interface BenchOptions {
   readonly pairs?: number | undefined
   /** Factor on the amount of data; 1 is what RESULTS.md shows. */
   readonly scale: number
+  /** Where the topics are, in the benchmarks of streams. Default: the embedded log. */
+  readonly log?: 'embedded' | 'kafka'
   /** Whether a last run, of which no figure is taken, shows where the CPU goes. */
   readonly profile?: boolean
 }

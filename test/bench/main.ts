@@ -12,6 +12,9 @@ import { snapshot } from './snapshot.ts'
 import { source, sourceSmall } from './source.ts'
 import { sourceHuge } from './source-huge.ts'
 import { sourceLatency } from './source-latency.ts'
+import { postgresSink, sqlite } from './sql.ts'
+import { get, restart } from './state.ts'
+import { countWindow, joinFk, joinTable } from './streams.ts'
 import { view } from './view.ts'
 
 /** Every benchmark, by name. */
@@ -25,6 +28,11 @@ const benches: Readonly<Record<string, Bench>> = {
   log,
   decode,
   view,
+  'join-fk': joinFk,
+  'join-table': joinTable,
+  'count-window': countWindow,
+  restart,
+  get,
   path,
   redis,
   'kafka-source': kafkaSource,
@@ -32,6 +40,8 @@ const benches: Readonly<Record<string, Bench>> = {
   'kafka-latency': kafkaLatency,
   elasticsearch: searchElasticsearch,
   opensearch: searchOpensearch,
+  'postgres-sink': postgresSink,
+  sqlite,
 }
 
 const { values, positionals } = parseArgs({
@@ -40,18 +50,22 @@ const { values, positionals } = parseArgs({
     pairs: { type: 'string' },
     scale: { type: 'string', default: '1' },
     profile: { type: 'boolean', default: false },
+    log: { type: 'string', default: 'embedded' },
   },
 })
 const bench = benches[positionals[0] ?? '']
 if (bench === undefined) {
   const names = Object.keys(benches).join('|')
-  console.error(`usage: npm run bench -- ${names} [--pairs 5] [--scale 1] [--profile]`)
+  console.error(
+    `usage: npm run bench -- ${names} [--pairs 5] [--scale 1] [--profile] [--log embedded|kafka]`,
+  )
   process.exit(2)
 }
 const report = await bench({
   pairs: values.pairs === undefined ? undefined : Number(values.pairs),
   scale: Number(values.scale),
   profile: values.profile,
+  log: values.log === 'kafka' ? 'kafka' : 'embedded',
 })
 const rounded = Object.entries(report).map(([name, value]) => [
   name,

@@ -1,109 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { documentScripts } from '../../sinks/redis/forms/document-scripts.ts'
-import { redis as plugin } from '../../sinks/redis/index.ts'
-import { stampKey } from '../../sinks/redis/keys.ts'
-import { EncodedCommand, encodeWords } from '../../sinks/redis/resp.ts'
-import { stampOf } from '../../sinks/redis/stamp.ts'
-import { ByteWriter } from '../../src/core/byte-writer.ts'
-import type { LogRecord } from '../../src/core/record.ts'
-import type { Position } from '../../src/core/source.ts'
-import { batch, put } from '../support/records.ts'
 import { startRedis } from '../support/servers/redis.ts'
-import type { Bench, BenchOptions } from './bench.ts'
-import { cpuMicros, median, percentile } from './measure.ts'
+import type { Bench, Report } from './bench.ts'
+import { median, type Run, round, runChild, spread } from './measure.ts'
+import { printProfile } from './profile.ts'
 
-const batchRecords = 1_000
-const callKeys = 100
-const writer = { owner: 'abcde', generation: 1 }
-
-/** Records to acknowledged checkpoint, beside a bare loop that sends the same calls of 100 keys. */
-export const redis: Bench = async ({ pairs = 7, scale }: BenchOptions) => {
+/**
+ * Documents of 290 bytes from the log into one Redis, until the checkpoint stands for all of them;
+ * beside a bare loop that makes the text of the same documents and sends the same calls of 100
+ * keys, ten at a time. Redis is emptied before each run.
+ */
+export const redis: Bench = async ({ pairs = 7, scale, profile }) => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+  const documents = Math.round(400_000 * scale)
   const server = await startRedis()
   const client = new Redis(server.url, { protocol: 2 })
-  const options = plugin.options.parse({ url: server.url, key: 'order:{id}' })
-  const context = { pipeline: 'b', name: 'b', topic: 'orders', partition: 0, say: () => {} }
-  const sink = plugin.open(options, context)
-  await sink.resume('b')
-  const batches = Math.max(1, Math.round(100 * scale))
-  const runs: { rate: number; bare: number; cpu: number }[] = []
-  let version = 0
-  for (let pair = 0; pair <= pairs; pair++) {
-    const bare = await timed(() => sendBare(client, batches, ++version))
-    const full = await timed(async () => {
-      version++
-      let committed = Promise.resolve()
-      for (let i = 0; i < batches; i++) {
-        await sink.write(batch(records(i, version)))
-        await committed // As the pump does: the next batch is written meanwhile.
-        const position = `${version} ${i}` as Position
-        committed = sink.commit({ source: 'b', position, timestamp: 1 })
-      }
-      await committed
-    })
-    const count = batches * batchRecords
-    if (pair > 0) runs.push({ rate: count / full.s, bare: count / bare.s, cpu: full.cpuUs / count })
+  const input = { documents, path: join(directory, 'log'), url: server.url }
+  try {
+    await runChild('redis.ts', { ...input, mode: 'fill' })
+    const measure = (mode: string, file?: string) => measured(client, { ...input, mode }, file)
+    await measure('bare')
+    const bares: Measured[] = []
+    const sinks: Measured[] = []
+    for (let i = 0; i < pairs; i++) {
+      bares.push(await measure('bare'))
+      sinks.push(await measure('sink'))
+      print(i, bares[i]!, sinks[i]!)
+    }
+    if (profile) {
+      const file = join(directory, 'redis.cpuprofile')
+      await measure('sink', file)
+      printProfile(file, documents)
+    }
+    return summarize(bares, sinks)
+  } finally {
+    client.disconnect()
+    await server.stop()
+    rmSync(directory, { recursive: true, force: true })
   }
-  await sink.close()
-  client.disconnect()
-  await server.stop()
-  const of = (name: 'rate' | 'bare' | 'cpu') => runs.map((run) => run[name])
+}
+
+interface Measured extends Run {
+  /** CPU of the server for a key, in µs. */
+  readonly serverCpuUs: number
+}
+
+async function measured(
+  client: Redis,
+  input: { readonly documents: number; readonly mode: string },
+  profile?: string,
+): Promise<Measured> {
+  await client.flushall()
+  const start = await cpuSeconds(client)
+  const run = await runChild('redis.ts', input, profile)
+  const serverCpuUs = (((await cpuSeconds(client)) - start) * 1e6) / input.documents
+  return { ...run, serverCpuUs }
+}
+
+async function cpuSeconds(client: Redis): Promise<number> {
+  const info = await client.info('cpu')
+  const of = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)![1])
+  return of('used_cpu_user') + of('used_cpu_sys')
+}
+
+function rate({ result }: Run): number {
+  return result.documentsPerSecond!
+}
+
+function cpu({ result }: Run): number {
+  return result.cpuUsPerDocument!
+}
+
+function print(pair: number, bare: Measured, sink: Measured): void {
+  const of = (run: Measured) =>
+    `${round(rate(run))} keys/s, ${round(cpu(run))} µs CPU a key, the server ${round(run.serverCpuUs)}`
+  console.log(`pair ${pair + 1}: bare ${of(bare)}; sink ${of(sink)}`)
+}
+
+function summarize(bares: readonly Measured[], sinks: readonly Measured[]): Report {
+  const ratios = sinks.map((sink, i) => rate(sink) / rate(bares[i]!))
+  console.log(`sink ${spread(sinks.map(rate))} keys/s, ratio ${spread(ratios)}`)
   return {
     bench: 'redis',
-    figure: median(of('rate')),
+    figure: median(sinks.map(rate)),
     unit: 'keys/s',
-    reference: median(of('bare')),
-    ratio: median(runs.map(({ rate, bare }) => rate / bare)),
-    cpuUsPerRecord: median(of('cpu')),
-    peakRssMb: process.memoryUsage.rss() / 2 ** 20,
-    slowest: percentile(of('rate'), 0),
+    reference: median(bares.map(rate)),
+    ratio: median(ratios),
+    cpuUsPerRecord: median(sinks.map(cpu)),
+    referenceCpuUs: median(bares.map(cpu)),
+    serverCpuUs: median(sinks.map(({ serverCpuUs }) => serverCpuUs)),
+    peakRssMb: Math.max(...sinks.map(({ peakRssMb }) => peakRssMb)),
   }
-}
-
-const texts = new Map<number, LogRecord[]>()
-
-/** The records of a batch; the bytes are made once. */
-function records(index: number, version: number): LogRecord[] {
-  let made = texts.get(index)
-  if (made === undefined) {
-    made = Array.from({ length: batchRecords }, (_, i) => {
-      const id = index * batchRecords + i
-      return put(id, { id, text: 'x'.repeat(270) }, { ordinal: i })
-    })
-    texts.set(index, made)
-  }
-  return made.map((record) => ({ ...record, version: BigInt(version) }))
-}
-
-/** The calls of a batch are under way together, as the sink's are. */
-async function sendBare(client: Redis, batches: number, version: number): Promise<void> {
-  const out = new ByteWriter()
-  const script = documentScripts.string
-  await client.script('LOAD', script.lua)
-  for (let index = 0; index < batches; index++) {
-    const calls: Promise<unknown>[] = []
-    const all = records(index, version)
-    for (let at = 0; at < all.length; at += callKeys) {
-      const keys: string[] = []
-      const args: (string | Buffer)[] = ['0', '0', '604800000', '']
-      for (const { key, value, ordinal } of all.slice(at, at + callKeys)) {
-        const name = `order:${ordinal + index * batchRecords}`
-        keys.push(name, stampKey(name))
-        const body = Buffer.from(value!.subarray(24, -110))
-        args.push(stampOf({ version: BigInt(version), ordinal, key: key! }, false, writer), body)
-      }
-      const words = ['EVALSHA', script.sha, String(keys.length), ...keys, ...args]
-      calls.push(
-        client.sendCommand(
-          new EncodedCommand(encodeWords(out, words), 'EVALSHA'),
-        ) as Promise<unknown>,
-      )
-    }
-    await Promise.all(calls)
-  }
-}
-
-async function timed(work: () => Promise<void>): Promise<{ s: number; cpuUs: number }> {
-  const [start, cpu] = [performance.now(), process.cpuUsage()]
-  await work()
-  return { s: (performance.now() - start) / 1000, cpuUs: cpuMicros(cpu) }
 }

@@ -51,6 +51,19 @@ test('a delete and its tombstone share a version, and the tombstone ends the com
   t.match(tombstone, { ordinal: 1, endsCommit: true, value: null, version: deletion!.version })
 })
 
+test('a delete knows the columns of the row that it deletes', async (t) => {
+  const run = new ViewRun(rows)
+  const schema = { columns: [{ name: 'id', kind: 'number', type: 'int4', key: true }] } as const
+  run.log.commit(insert('rows', { id: 1, n: 1 }))
+  Object.assign(run.log.records.at(-1)!, { schema })
+  await run.read()
+  const records = await run.commit(remove('rows', 1))
+  t.same(
+    records.map((record) => record.schema),
+    [schema, schema],
+  )
+})
+
 test('an unfinished commit tells nothing, also after a restart', async (t) => {
   const run = new ViewRun(rows)
   run.log.commit(insert('rows', { id: 1, n: 1 }), insert('rows', { id: 2, n: 1 }))

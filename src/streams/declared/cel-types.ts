@@ -5,8 +5,8 @@ import { decimal } from './cel-values.ts'
 import { AbsentRow, RowNames } from './scope.ts'
 
 /**
- * The language of expressions: CEL (cel.dev), with exact decimals, numbers that mix, and null as in
- * SQL: arithmetic with null is null, and no order comparison with null holds.
+ * The language of expressions: CEL (cel.dev), with exact decimals and numbers that mix. What null
+ * means in it is told by `knowNull`.
  */
 export function celEnvironment(): Environment {
   const environment = new Environment({
@@ -16,10 +16,9 @@ export function celEnvironment(): Environment {
   environment.registerType('decimal', Decimal)
   environment.registerType('row', RowNames)
   environment.registerType('absent', AbsentRow)
-  environment.registerOperator('absent == null: bool', () => true)
   mixedArithmetic(environment)
   decimalOperators(environment)
-  nullOperators(environment)
+  nullEqualities(environment)
   conversions(environment)
   listFunctions(environment)
   return environment
@@ -78,20 +77,16 @@ const decimalPairs = [
   ['double', 'decimal'],
 ] as const
 
-function nullOperators(environment: Environment): void {
-  for (const type of ['int', 'double', 'decimal', 'string', 'google.protobuf.Timestamp']) {
-    nullOperator(environment, 'null', type)
-    nullOperator(environment, type, 'null')
-  }
-  nullOperator(environment, 'null', 'null')
+/** What has a type may be compared with null, too; `knowNull` says what comes of it. */
+function nullEqualities(environment: Environment): void {
+  for (const type of nullableTypes)
+    environment.registerOperator(`${type} == null: bool`, () => false)
 }
 
-function nullOperator(environment: Environment, left: string, right: string): void {
-  for (const operator of [...arithmetic, '%'])
-    environment.registerOperator(`${left} ${operator} ${right}: dyn`, () => null)
-  for (const operator of ['<', '<=', '>', '>='])
-    environment.registerOperator(`${left} ${operator} ${right}: bool`, () => false)
-}
+const nullableTypes = [
+  ...['bool', 'int', 'double', 'string', 'bytes', 'decimal', 'list<dyn>'],
+  ...['google.protobuf.Timestamp', 'google.protobuf.Duration'],
+]
 
 function conversions(environment: Environment): void {
   environment

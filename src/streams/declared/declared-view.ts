@@ -2,6 +2,7 @@ import type { KTable } from '../ktable.ts'
 import { defineView, type ViewDefinition, type ViewScope } from '../view.ts'
 import type { Branch, Order, ToMany } from './branch.ts'
 import { compareValues } from './cel-lists.ts'
+import type { Path } from './paths.ts'
 import { Scope } from './scope.ts'
 
 /** A view that was described in a configuration file instead of in code. */
@@ -16,8 +17,10 @@ export function declaredView(root: Branch): ViewDefinition {
 function branchTable(scope: ViewScope, branch: Branch): KTable<Scope> {
   const { from, where, one, many } = branch
   const table = 'view' in from ? scope.view<object>(from.view) : scope.table<object>(from.topic)
-  const included = new Set([...one, ...many].map(({ name }) => name))
-  const isEarly = where !== undefined && !where.names.some((name) => included.has(name))
+  const included = [...one, ...many].map(({ name }) => name)
+  const isIncluded = (first: Path[number] | undefined) =>
+    first === undefined || included.includes(first as string)
+  const isEarly = where !== undefined && !where.paths.some(([first]) => isIncluded(first))
   const passes = told((row: Scope) => where === undefined || row.passes(where), where?.text ?? '')
   const make = (row: object) => new Scope(branch, row as never)
   let rows = table.mapValues(told(make, 'columns')) as KTable<Scope>

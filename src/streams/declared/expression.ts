@@ -1,6 +1,9 @@
-import type { ASTNode, ParseResult } from '@marcbachmann/cel-js'
+import type { ParseResult } from '@marcbachmann/cel-js'
 import { MillraceError } from '../../core/errors.ts'
 import { celEnvironment } from './cel-types.ts'
+import { columnsFirst } from './column-names.ts'
+import { type Path, pathsIn } from './paths.ts'
+import { knowNull } from './sql-null.ts'
 
 /** What an expression can name. `undefined` is a name that is not there, and reads as null. */
 export type Names = ReadonlyMap<string, unknown>
@@ -8,24 +11,24 @@ export type Names = ReadonlyMap<string, unknown>
 /** A CEL expression, ready to be evaluated many times. */
 export interface Expression {
   readonly text: string
-  /** The free names in it: columns, and rows that were included. */
-  readonly names: readonly string[]
+  /** What it reads: columns, and parts of rows that were included. */
+  readonly paths: readonly Path[]
   /** If it is nothing but a name. */
   readonly name: string | undefined
-  /**
-   * As in SQL, a function of null is null. Throws `VIEW_FAILED` for what cannot be worked out.
-   */
+  /** Throws `VIEW_FAILED` for what cannot be worked out. */
   readonly evaluate: (names: Names) => unknown
 }
 
 /** Throws `CONFIG_INVALID` with what is wrong with the text and where in it. */
 export function parseExpression(text: string): Expression {
   const parsed = parse(text)
+  columnsFirst(parsed.ast)
+  knowNull(parsed.ast)
   const fault = parsed.check().error
   if (fault !== undefined) throw invalid(text, fault)
-  const names = [...new Set(freeNames(parsed.ast))]
+  const paths = pathsIn(parsed.ast)
   const name = parsed.ast.op === 'id' ? parsed.ast.args : undefined
-  return { text, names, name, evaluate: (names) => evaluate(parsed, names, text) }
+  return { text, paths, name, evaluate: (names) => evaluate(parsed, names, text) }
 }
 
 const environment = celEnvironment()
@@ -42,23 +45,11 @@ function evaluate(parsed: ParseResult, names: Names, text: string): unknown {
   try {
     return parsed(names)
   } catch (cause) {
-    if (isOfNull(cause as CelError)) return null
     const why = firstLine(cause as Error)
     throw new MillraceError('VIEW_FAILED', `The expression ${text} cannot be worked out: ${why}`, {
       cause,
     })
   }
-}
-
-interface CelError extends Error {
-  readonly code?: string
-}
-
-/** A function that was called with null, of which CEL has none, or a member that is not there. */
-function isOfNull({ code, message }: CelError): boolean {
-  if (code === 'no_such_key') return true
-  const isMissing = code === 'no_matching_overload' || code === 'no_such_overload'
-  return isMissing && /\bnull\b/.test(message.split('\n')[0]!)
 }
 
 function invalid(text: string, error: Error): MillraceError {
@@ -70,28 +61,4 @@ function invalid(text: string, error: Error): MillraceError {
 
 function firstLine({ message }: Error): string {
   return message.split('\n')[0]!.replace('found no matching overload for', 'there is no function')
-}
-
-const macros = new Set(['map', 'filter', 'all', 'exists', 'exists_one'])
-
-/** Names that are not those of a macro's own variable. */
-function* freeNames(node: ASTNode, bound: ReadonlySet<string> = new Set()): Generator<string> {
-  if (node.op === 'id') {
-    if (!bound.has(node.args)) yield node.args
-    return
-  }
-  const [name, subject, inner] = node.op === 'rcall' ? node.args : []
-  const variable = inner?.[0]
-  if (name !== undefined && macros.has(name) && variable?.op === 'id') {
-    yield* freeNames(subject!, bound)
-    const within = new Set([...bound, variable.args])
-    for (const each of inner!.slice(1)) yield* freeNames(each, within)
-    return
-  }
-  for (const each of nodesIn(node.args)) yield* freeNames(each, bound)
-}
-
-function* nodesIn(args: unknown): Generator<ASTNode> {
-  if (Array.isArray(args)) for (const each of args) yield* nodesIn(each)
-  else if (typeof args === 'object' && args !== null && 'op' in args) yield args as ASTNode
 }

@@ -72,9 +72,15 @@ export interface FlowContext {
   readable(store: ReadableStore, name?: string): void
   /**
    * A place where records would go through a topic, because their key has changed: what was sent
-   * is delivered after everything that came before it has been worked off.
+   * is delivered after everything that came before it has been worked off; where several tasks
+   * share the keys, by the one that has the item's key.
    */
-  boundary<T extends { readonly timestamp: number }>(deliver: (item: T) => void): (item: T) => void
+  boundary<T extends { readonly timestamp: number }>(
+    deliver: (item: T) => void,
+    keyOf: (item: T) => Json,
+  ): (item: T) => void
+  /** Whether several tasks share the keys. */
+  readonly isSpread: boolean
   /**
    * Whether a table's updates are told as a commit's net effect: once per key, if it changed. The
    * alternative is every step, as Kafka Streams tells them without caches.

@@ -27,11 +27,21 @@ interface Answer {
   readonly right: Json
   readonly timestamp: number
   readonly left: Json | undefined
+  /** The key of the right row. */
+  readonly foreignKey: Json
+}
+
+/** A left row begins or ceases to point at a right one. */
+interface Reference {
+  readonly key: Json
+  readonly foreignKey: Json
+  readonly timestamp: number
+  readonly points: boolean
 }
 
 /**
  * Each left row with the right row that it points at. Questions travel to the right row's key and
- * answers back; of its own it keeps who points at whom.
+ * answers back; of its own it keeps who points at whom, where the right row is.
  */
 export function joinByForeignKey(
   left: TableFlow,
@@ -56,24 +66,35 @@ export function joinByForeignKey(
     },
     knowsBefore: () => false,
   })
-  const answer = context.boundary<Answer>(({ key, right: rightRow, timestamp, left: asked }) => {
+  const take = ({ key, right: rightRow, timestamp, left: asked, foreignKey }: Answer) => {
     const row = left.get(key)?.value ?? null
-    if (asked !== undefined && encodeValue(asked) !== encodeValue(row)) return
+    if (asked !== undefined && !isSame(asked, row)) return
+    // What another task tells on its own may come when the row points elsewhere already.
+    const isOfOther = context.isSpread && asked === undefined
+    if (isOfOther && encodeKey(pointed(row, key)) !== encodeKey(foreignKey)) return
     const after = joined(key, row, rightRow)
     result.emit({ key, before: null, after, timestamp, isLatest: true })
-  })
-  const ask = context.boundary<Question>(({ foreignKey, wants, ...asked }) => {
+  }
+  const answer = context.boundary(take, ({ key }) => key)
+  const reply = ({ foreignKey, wants, ...asked }: Question) => {
     const other = foreignKey === null ? null : right.get(foreignKey)
     if (wants === 'joined' && other === null) return
     const timestamp = Math.max(asked.timestamp, other?.timestamp ?? 0)
     const rightRow = wants === 'gone' ? null : (other?.value ?? null)
-    answer({ key: asked.key, left: asked.left, right: rightRow, timestamp })
-  })
+    answer({ key: asked.key, left: asked.left, right: rightRow, timestamp, foreignKey })
+  }
+  const ask = context.boundary(reply, ({ foreignKey }) => foreignKey)
+  const note = ({ key, foreignKey, points }: Reference) =>
+    point(references, key, foreignKey, points)
+  const refer = context.isSpread ? context.boundary(note, ({ foreignKey }) => foreignKey) : note
   left.knowsBefore(true)
   left.updates.connect(({ key, before, after, timestamp, isLatest }) => {
     if (!isLatest || (before === null && after === null)) return
     const [from, to] = [pointed(before, key), pointed(after, key)]
-    point(references, key, from, to)
+    if (encodeKey(from) !== encodeKey(to)) {
+      if (from !== null) refer({ key, foreignKey: from, timestamp, points: false })
+      if (to !== null) refer({ key, foreignKey: to, timestamp, points: true })
+    }
     const wants = question({ from, to, isGone: after === null, isLeft })
     if (wants === undefined) return
     // As in Kafka Streams, an inner join's delete has the time of the row that it pointed at, too.
@@ -82,17 +103,22 @@ export function joinByForeignKey(
   right.updates.connect(({ key: foreignKey, after, timestamp, isLatest }) => {
     if (!isLatest) return
     for (const [[, keyText]] of references.scan([encodeKey(foreignKey)], '')) {
-      answer({ key: decodeKey(keyText!), right: after, timestamp, left: undefined })
+      const told = { right: after, timestamp, left: undefined, foreignKey }
+      answer({ key: decodeKey(keyText!), ...told })
     }
   })
   return result
 }
 
-function point(references: OrderedSpace, key: Json, from: Json, to: Json): void {
-  const [oldText, newText] = [encodeKey(from), encodeKey(to)]
-  if (oldText === newText) return
-  if (from !== null) references.delete([oldText, encodeKey(key)])
-  if (to !== null) references.put([newText, encodeKey(key)], '')
+/** Mostly it is the very same row: nothing came between question and answer. */
+function isSame(a: Json, b: Json): boolean {
+  return a === b || encodeValue(a) === encodeValue(b)
+}
+
+function point(references: OrderedSpace, key: Json, foreignKey: Json, points: boolean): void {
+  const place = [encodeKey(foreignKey), encodeKey(key)]
+  if (points) references.put(place, '')
+  else references.delete(place)
 }
 
 interface Turn {

@@ -8,7 +8,10 @@ export function repartitionStream(
   keepsNullKeys: boolean,
 ): StreamFlow {
   const records = new Outlet<FlowRecord>()
-  const send = boundary<FlowRecord>((record) => records.forward(record))
+  const send = boundary<FlowRecord>(
+    (record) => records.forward(record),
+    ({ key }) => key,
+  )
   parent.records.connect((record) => {
     if (record.key !== null || keepsNullKeys) send(record)
   })

@@ -28,13 +28,14 @@ export function aggregateTable(
   aggregation: TableAggregation,
 ): TableFlow {
   const result = new TableResult(context, true)
-  const send = context.boundary<GroupChange>((change) => {
+  const take = (change: GroupChange) => {
     const { key } = change
     const old = result.get(key)
     const after = aggregated(change, old?.value ?? null, aggregation)
     const timestamp = Math.max(change.timestamp, old?.timestamp ?? 0)
     result.emit({ key, before: null, after, timestamp, isLatest: true })
-  })
+  }
+  const send = context.boundary(take, ({ key }) => key)
   parent.knowsBefore(true)
   parent.updates.connect(({ key, before, after, timestamp, isLatest }) => {
     if (!isLatest) return

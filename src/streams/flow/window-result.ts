@@ -44,7 +44,7 @@ export class WindowResult implements TableFlow {
   }
 
   put(key: Json, start: number, before: Json, { value, timestamp }: Stamped): void {
-    this.store.put(key, start, { value, timestamp })
+    this.store.put(key, start, { value, timestamp }, before !== null)
     if (this.#untold === undefined) this.#tell(key, start, { before, after: value, timestamp })
     else this.#untold.put([timeText(start), encodeKey(key)], '')
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ByteWriter } from '../../core/byte-writer.ts'
 import type { Store } from '../../core/store.ts'
 import { textOf } from '../key.ts'
+import { bytesPerEntry, type Cache, type CacheRoom } from '../state-cache.ts'
 
 /*
  * One state's entries under keys of several parts: `<id: u16> <part> 00 <part> …`. A part is a text
@@ -17,30 +18,50 @@ const mark = '\u0001'
 
 export type Parts = readonly string[]
 
-/** Entries in the order of their parts, found by all of them or by the first few. */
+/**
+ * Entries in the order of their parts, found by all of them or by the first few. Texts used last
+ * stay in memory: to find one in LMDB and make a string of it took 2.7 of the 18 µs of a window's
+ * count. As texts and not as values, because those go to code of the user.
+ */
 export class OrderedSpace {
   readonly #store: Store
   readonly #id: number
   readonly #out: ByteWriter
+  readonly #cache: Cache<string>
 
-  constructor(store: Store, id: number, out: ByteWriter) {
+  constructor(store: Store, id: number, out: ByteWriter, room: CacheRoom) {
     this.#store = store
     this.#id = id
     this.#out = out
+    this.#cache = room.open(bytesOf)
   }
 
   get(parts: Parts): string | undefined {
+    const name = nameOf(parts)
+    const known = this.#cache.get(name)
+    if (known !== undefined) return known
     const stored = this.#store.get(this.#key(parts))
-    return stored === undefined ? undefined : unwrap(parts.some(isLong), stored).text
+    if (stored === undefined) return undefined
+    const { text } = unwrap(parts.some(isLong), stored)
+    this.#cache.set(name, text)
+    return text
   }
 
   put(parts: Parts, value: string): void {
     const bytes = Buffer.from(value)
     this.#store.put(this.#key(parts), parts.some(isLong) ? wrap(parts, bytes) : bytes)
+    // What is only listed by its key is not asked for.
+    if (value === '') this.#forget(parts)
+    else this.#cache.set(nameOf(parts), value)
   }
 
   delete(parts: Parts): void {
     this.#store.delete(this.#key(parts))
+    this.#forget(parts)
+  }
+
+  #forget(parts: Parts): void {
+    if (!this.#cache.isEmpty) this.#cache.delete(nameOf(parts))
   }
 
   /**
@@ -68,6 +89,14 @@ export class OrderedSpace {
     }
     return out.take()
   }
+}
+
+function nameOf(parts: Parts): string {
+  return parts.length === 1 ? parts[0]! : parts.join(separator)
+}
+
+function bytesOf(name: string, text: string): number {
+  return name.length + text.length + bytesPerEntry
 }
 
 function isLong(part: string): boolean {

@@ -37,14 +37,15 @@ export class WindowStore {
     return text === undefined ? null : decodeStamped(text)
   }
 
-  put(key: Json, start: number, stamped: Stamped): void {
+  /** `isThere`: the caller has seen that there is such a window. */
+  put(key: Json, start: number, stamped: Stamped, isThere = false): void {
     const [keyText, startText] = [encodeKey(key), timeText(start)]
     if (stamped.value === null) {
       this.#rows.delete([keyText, startText])
       this.#byStart.delete([startText, keyText])
       return
     }
-    if (this.#rows.get([keyText, startText]) === undefined) {
+    if (!isThere && this.#rows.get([keyText, startText]) === undefined) {
       this.#byStart.put([startText, keyText], '')
       this.#oldest = Math.min(this.#oldest, start)
     }

@@ -1,73 +1,18 @@
 import '../../../src/core/small-heap.ts'
 import http from 'node:http'
 import { elasticsearch } from '../../../sinks/elasticsearch/index.ts'
-import { gatherBatches } from '../../../src/core/gather.ts'
-import { Meter } from '../../../src/core/meter.ts'
-import { pump } from '../../../src/core/pump.ts'
-import type { NewRecord } from '../../../src/core/record.ts'
-import type { Position } from '../../../src/core/source.ts'
-import { openEmbeddedLog } from '../../../src/log/embedded.ts'
-import { cpuMicros } from '../measure.ts'
 import { finish } from './finish.ts'
+import { carry, figures, fill, row, topic } from './orders.ts'
 
 const { documents, path, mode, url, index } = JSON.parse(process.argv[2]!)
-const topic = 'bench.orders'
-if (mode === 'fill') await fill()
+if (mode === 'fill') finish(await fill(path, documents))
 else if (mode === 'bare') await bare()
 else await sink()
 
-/** About 290 bytes of JSON, as an order with its customer has. */
-function row(i: number): object {
-  return {
-    ...{ id: i, status: i % 3 === 0 ? 'paid' : 'new', total: '1234.50', note: `order number ${i}` },
-    customer: { id: i % 10_000, name: `customer ${i % 10_000}`, city: `city ${i % 100}` },
-    created_at: '2025-01-02T03:04:05.678901Z',
-    tags: ['first', 'second'],
-    text: 'the quick brown fox jumps over the lazy dog again',
-  }
-}
-
-async function fill(): Promise<void> {
-  const log = await openEmbeddedLog({ path })
-  const writer = log.writer('fill')
-  await writer.resume('fill')
-  const position = 'end' as Position
-  for (let from = 0; from < documents; from += 5_000) {
-    const count = Math.min(5_000, documents - from)
-    const records = Array.from({ length: count }, (_, i) => record(from + i))
-    await writer.write({ records, position, complete: true })
-    await writer.commit({ source: 'fill', position, timestamp: 0 })
-  }
-  await log.close()
-  finish({})
-}
-
-function record(i: number): NewRecord {
-  const source = { version: '0', connector: 'millrace', name: 'bench', view: 'orders', ts_ms: i }
-  const envelope = { before: null, after: row(i), source, op: 'c', ts_ms: i }
-  return {
-    ...{ topic, version: BigInt(i + 1), ordinal: 0, endsCommit: true, timestamp: i + 1 },
-    key: Buffer.from(`{"id":${i}}`),
-    value: Buffer.from(JSON.stringify(envelope)),
-  }
-}
-
-/** From the log's bytes to the checkpoint that stands for the last document. */
 async function sink(): Promise<void> {
-  const log = await openEmbeddedLog({ path })
   const context = { pipeline: index, name: 'bench', topic, partition: 0, say: () => {} }
   const sink = elasticsearch.open(elasticsearch.options.parse({ url, index }), context)
-  const stop = new AbortController()
-  const meter = new Meter()
-  const source = log.reader([topic], '')
-  const cpu = process.cpuUsage()
-  const start = performance.now()
-  const pipe = { source, sink, deadLetters: async () => {}, meter, gathering: gatherBatches }
-  const running = pump(pipe, stop.signal)
-  while (meter.applied < documents) {
-    await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 2))])
-  }
-  finish(figures(start, cpu))
+  finish(await carry({ path, documents }, sink))
 }
 
 /** The least that a client can do: makes the text of a thousand documents and sends it. */
@@ -91,7 +36,7 @@ async function bare(): Promise<void> {
     }
   }
   await Promise.all([lane(), lane()])
-  finish(figures(start, cpu))
+  finish(figures(documents, start, cpu))
 }
 
 function post(agent: http.Agent, text: string): Promise<string> {
@@ -111,9 +56,4 @@ function post(agent: http.Agent, text: string): Promise<string> {
     request.on('error', reject)
     request.end(text)
   })
-}
-
-function figures(start: number, cpu: NodeJS.CpuUsage) {
-  const seconds = (performance.now() - start) / 1000
-  return { documentsPerSecond: documents / seconds, cpuUsPerDocument: cpuMicros(cpu) / documents }
 }
