@@ -14,25 +14,31 @@ const timeout = 1_800_000
 
 const result = /^rounds (\d+), kills (\d+), lost (\d+), wrong (\d+), regressions (\d+)$/
 
-test('nothing is lost, wrong or falls back, in whatever phase the program is killed', {
-  timeout,
-}, async (t) => {
-  const { code, rounds, kills, faults, output } = await campaign(t, '--rounds', '20', '--seed', '7')
-  t.strictSame(
-    { code, rounds, kills, faults },
-    { code: 0, rounds: 20, kills: 20, faults: 0 },
-    output,
-  )
-})
+const logs = { embedded: ['--rounds', '20'], kafka: ['--rounds', '20', '--log', 'kafka'] }
 
-for (const sabotage of sabotages) {
-  test(`a program that is broken by ${sabotage} is found out`, { timeout }, async (t) => {
-    const kinds = ['--kinds', ['snapshot', ...sabotageKinds[sabotage]].join(',')]
-    const args = ['--rounds', '4', '--seed', '7', '--sabotage', sabotage, ...kinds, ...quick]
-    const { code, kills = 0, faults, output } = await campaign(t, ...args)
-    t.equal(code, 1, output)
-    t.ok(kills > 0 && faults > 0, output)
+for (const [log, args] of Object.entries(logs)) {
+  test(`nothing is lost, wrong or falls back on the ${log} log, whenever the program is killed`, {
+    timeout,
+  }, async (t) => {
+    const { code, rounds, kills, faults, output } = await campaign(t, ...args, '--seed', '7')
+    t.strictSame(
+      { code, rounds, kills, faults },
+      { code: 0, rounds: 20, kills: 20, faults: 0 },
+      output,
+    )
   })
+
+  for (const sabotage of sabotages) {
+    test(`a program on the ${log} log that is broken by ${sabotage} is found out`, {
+      timeout,
+    }, async (t) => {
+      const kinds = ['--kinds', ['snapshot', ...sabotageKinds[sabotage]].join(',')]
+      const args = ['--rounds', '4', '--seed', '7', '--log', log, '--sabotage', sabotage, ...kinds]
+      const { code, kills = 0, faults, output } = await campaign(t, ...args, ...quick)
+      t.equal(code, 1, output)
+      t.ok(kills > 0 && faults > 0, output)
+    })
+  }
 }
 
 async function campaign(t: Test, ...args: readonly string[]) {

@@ -9,7 +9,6 @@ export interface Configured {
   readonly file: string
   /** Takes a new snapshot where the slot is lost. */
   readonly healingFile: string
-  readonly logPath: string
   readonly sqlitePath: string
 }
 
@@ -25,11 +24,10 @@ const every = {
  * Writes config/orders/pipeline.yaml into a directory, with the sinks that there are servers for,
  * and a second database beside the shop, whose table each sink holds as it is.
  */
-export function configure(directory: string, sinks: readonly string[]): Configured {
+export function configure(directory: string, sinks: readonly string[], given: object): Configured {
   mkdirSync(directory, { recursive: true })
   const pipeline = parse(readFileSync(join(example, 'pipeline.yaml'), 'utf8'))
-  const logPath = join(directory, 'log')
-  pipeline.log = { path: logPath }
+  Object.assign(pipeline, given)
   Object.assign(pipeline.connectors.db, every)
   // biome-ignore lint/suspicious/noTemplateCurlyInString: The configuration fills it in.
   const url = '${ARCHIVE_URL}'
@@ -59,7 +57,7 @@ export function configure(directory: string, sinks: readonly string[]): Configur
     return file
   }
   return {
-    ...{ logPath, sqlitePath: join(directory, 'shop.sqlite') },
+    sqlitePath: join(directory, 'shop.sqlite'),
     file: write('pipeline.yaml', slow),
     healingFile: write('healing.yaml', { 'snapshot.mode': 'when_needed' }),
   }

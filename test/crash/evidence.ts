@@ -1,26 +1,8 @@
-import { existsSync } from 'node:fs'
 import {
   acknowledged,
-  decodePosition,
   isInside,
   type PostgresPosition,
 } from '../../connectors/postgres/position.ts'
-import { openEmbeddedLog } from '../../src/log/embedded.ts'
-
-/** What a data directory says of where a connector was when the program was killed. */
-export async function positionAfterKill(
-  logPath: string,
-  connector: string,
-): Promise<PostgresPosition | undefined> {
-  if (!existsSync(logPath)) return undefined
-  const log = await openEmbeddedLog({ path: logPath })
-  try {
-    const position = await log.writer(`shop.${connector}`).resume('')
-    return position === undefined ? undefined : decodePosition(position)
-  } finally {
-    await log.close()
-  }
-}
 
 /**
  * Ranges that were not copied yet, as of the slot's snapshot or, after that was cut off, beside the

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -13,27 +13,31 @@ import { Campaign, outputPath } from './campaign.ts'
 import { configure } from './configuration.ts'
 import { Gate } from './gate.ts'
 import { Load, type Writer } from './load.ts'
+import { cutTail, everySecond, Mortal } from './mortal.ts'
 import { Observer } from './observer.ts'
 import { isPhase, phases } from './plan.ts'
 import { Random } from './random.ts'
 import { isSabotage, sabotages } from './sabotage.ts'
+import { setups } from './setup.ts'
 import { makeShop } from './shop-database.ts'
 import { heldOf, redisTarget, searchTarget, sqliteTarget } from './targets.ts'
 
 const usage = `npm run crash -- [--rounds 30] [--seed 1] [--kinds ${phases.join(',')}]
-                 [--search opensearch|elasticsearch|none] [--patience SECONDS] [--keep]
-                 [--sabotage ${sabotages.join('|')}]
+                 [--log embedded|kafka] [--search opensearch|elasticsearch|none]
+                 [--patience SECONDS] [--keep] [--sabotage ${sabotages.join('|')}]
 
 Runs the program of config/orders, with a second database, under load on real servers, kills it in
-every phase, and compares its sinks with Postgres. Exits with 1 unless nothing was lost, nothing
-wrong, and nothing fell back; with 3 if a server cannot be had.`
+every phase, and compares its sinks with Postgres. On Kafka two instances run, of which one or both
+are killed; one that is killed alone as it follows the changes was suspended before. Exits with 1
+unless nothing was lost, nothing wrong, and nothing fell back; with 3 if a server cannot be had.`
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
     kinds: { type: 'string', default: phases.join(',') },
-    search: { type: 'string', default: 'opensearch' },
+    log: { type: 'string', default: 'embedded' },
+    search: { type: 'string' },
     sabotage: { type: 'string' },
     patience: { type: 'string', default: '90' },
     keep: { type: 'boolean', default: false },
@@ -41,15 +45,19 @@ const { values } = parseArgs({
   },
 })
 const { sabotage } = values
-const searches = values.search !== 'none'
+const setUp = setups[values.log as keyof typeof setups] as (typeof setups)['kafka'] | undefined
+/** On Kafka there is none by default: a broker is enough for a small machine. */
+const engine = values.search ?? (values.log === 'kafka' ? 'none' : 'opensearch')
+const searches = engine !== 'none'
 const known = sabotage === undefined || isSabotage(sabotage)
 const kinds = values.kinds.split(',').filter(isPhase)
 const valid =
   known &&
+  setUp !== undefined &&
   kinds.length === values.kinds.split(',').length &&
   Number(values.rounds) > 0 &&
   Number.isInteger(Number(values.seed))
-if (values.help || !valid || !['opensearch', 'elasticsearch', 'none'].includes(values.search)) {
+if (values.help || !valid || !['opensearch', 'elasticsearch', 'none'].includes(engine)) {
   console.log(usage)
   process.exit(values.help ? 0 : 2)
 }
@@ -86,44 +94,70 @@ async function main(): Promise<number> {
 }
 
 async function prepare(directory: string, stack: AsyncDisposableStack): Promise<Campaign> {
-  console.log(`starting PostgreSQL, Redis${searches ? `, ${values.search}` : ''} …`)
-  const [postgres, redis, search] = await Promise.all([
+  const redisFolder = join(directory, 'redis')
+  mkdirSync(redisFolder)
+  console.log(`starting PostgreSQL, Redis${searches ? `, ${engine}` : ''}, ${values.log} log …`)
+  const [setup, postgres, redis, search] = await Promise.all([
+    keep(stack, setUp!(directory)),
     keep(stack, startPostgres()),
-    keep(stack, startRedis()),
+    keep(stack, startRedis({ args: everySecond(redisFolder) })),
     searches ? keep(stack, startSearch()) : undefined,
   ])
   const archiveUrl = await postgres.createDatabase('archive')
   const subjects = [await makeShop(postgres.url), await makeArchive(archiveUrl)]
   for (const { client } of subjects) stack.defer(() => client.end())
   const sinks = ['local', 'cache', ...(search ? ['search'] : [])]
-  const configured = configure(directory, sinks)
+  const { log, partitions, streamMs } = setup
+  const configured = configure(directory, sinks, setup.configuration)
   const gates = await Promise.all(
     [redis, ...(search ? [search] : [])].map(({ url }) => Gate.before(url)),
   )
   const observers = subjects.flatMap((subject) => [
-    new Observer(sqliteTarget(heldOf(subject, 'local'), configured.sqlitePath), everyMs.local),
-    new Observer(redisTarget(heldOf(subject, 'cache'), redis.url), everyMs.cache),
+    new Observer(
+      sqliteTarget(heldOf(subject, 'local', partitions), configured.sqlitePath),
+      everyMs.local,
+    ),
+    new Observer(redisTarget(heldOf(subject, 'cache', partitions), redis.url), everyMs.cache),
     ...(search
-      ? [new Observer(searchTarget(heldOf(subject, 'search'), search.url), everyMs.search)]
+      ? [
+          new Observer(
+            searchTarget(heldOf(subject, 'search', partitions), search.url),
+            everyMs.search,
+          ),
+        ]
       : []),
   ])
   for (const observer of observers) stack.defer(() => observer.stop())
   const seed = Number(values.seed)
+  const observersOf = (sink: string) =>
+    observers.filter(({ target }) => target.name.startsWith(sink))
+  const tails = new Random(seed)
+  const mortals = [
+    new Mortal({
+      ...{ name: 'Redis', server: redis, observers: observersOf('cache') },
+      loses: () => cutTail(redisFolder, tails),
+    }),
+    ...(search
+      ? [new Mortal({ name: engine, server: search, observers: observersOf('search') })]
+      : []),
+  ]
   const urls = { db: postgres.url, archive: archiveUrl }
+  const variables = {
+    DATABASE_URL: postgres.url,
+    ARCHIVE_URL: archiveUrl,
+    SQLITE_PATH: configured.sqlitePath,
+    REDIS_URL: gates[0]!.url,
+    SEARCH_URL: gates[1]?.url ?? '',
+  }
   return new Campaign({
     ...{ rounds: Number(values.rounds), phases: kinds, random: new Random(seed), subjects, urls },
-    ...{ load: new Load(writers(urls), seed), gates, observers, configured },
+    ...{ load: new Load(writers(urls), seed), gates, mortals, observers, configured },
     ...{ patienceMs: Number(values.patience) * 1000, say: (line: string) => console.log(line) },
-    command: {
+    ...{ log, streamMs },
+    commands: setup.instances.map((instance) => ({
       ...{ sabotage, output: outputPath(directory) },
-      env: {
-        DATABASE_URL: postgres.url,
-        ARCHIVE_URL: archiveUrl,
-        SQLITE_PATH: configured.sqlitePath,
-        REDIS_URL: gates[0]!.url,
-        SEARCH_URL: gates[1]?.url ?? '',
-      },
-    },
+      env: { ...variables, ...instance },
+    })),
   })
 }
 
@@ -146,5 +180,5 @@ async function keep<Server extends { stop(): Promise<void> }>(
 }
 
 function startSearch() {
-  return values.search === 'elasticsearch' ? startElasticsearch() : startOpensearch()
+  return engine === 'elasticsearch' ? startElasticsearch() : startOpensearch()
 }

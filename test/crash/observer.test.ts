@@ -23,14 +23,14 @@ test('an order that was seen, then gone, and is there again, is reported', async
   const memory = new Memory()
   memory.note(look({ 1: 5n }))
   memory.note(look({}))
-  t.strictSame(memory.note(look({ 1: 9n })), ['document 1 is back from the dead'])
+  t.strictSame(memory.note(look({ 1: 9n })), ['document 1 is back from the dead: 9 after 5'])
 })
 
 test('where ids are used again, only a greater version may come back', async (t) => {
   const memory = new Memory({ reusesIds: true })
   memory.note(look({ 1: 5n, 2: 5n }))
   memory.note(look({}))
-  t.strictSame(memory.note(look({ 1: 6n, 2: 5n })), ['document 2 is back from the dead'])
+  t.strictSame(memory.note(look({ 1: 6n, 2: 5n })), ['document 2 is back from the dead: 5 after 5'])
 })
 
 test('a new life begins with an empty memory', async (t) => {

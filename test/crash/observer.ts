@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Target, Versions } from './targets.ts'
+import type { Positions, Target, Versions } from './targets.ts'
 
 /** What was seen of a sink so far. */
 export class Memory {
@@ -21,7 +21,7 @@ export class Memory {
       const gone = this.#gone.get(id)
       this.#gone.delete(id)
       if (gone !== undefined && !(this.#reusesIds && version > gone)) {
-        regressions.push(`document ${id} is back from the dead`)
+        regressions.push(`document ${id} is back from the dead: ${version} after ${gone}`)
       } else if (before !== undefined && version < before) {
         regressions.push(`document ${id} fell from version ${before} to ${version}`)
       }
@@ -56,10 +56,12 @@ export class Observer {
   readonly #memory: Memory
   #regressions: string[] = []
   #looks = 0
+  #isAway = false
+  #looking: Promise<void> = Promise.resolve()
   readonly #stop = new AbortController()
   readonly #watching: Promise<void>
-  /** Where the sink stood at the end of its last life: what it holds at that position is old. */
-  #past: string | null | undefined
+  /** Where the sink stood at the end of its last life: what it holds at such a position is old. */
+  #past: Positions | undefined
 
   constructor(target: Target, everyMs: number) {
     this.target = target
@@ -71,7 +73,7 @@ export class Observer {
 
   /** To be called between two lives: the sink will be cleared, and filled with a new generation. */
   async beginLife(): Promise<void> {
-    this.#past = await this.target.position()
+    this.#past = await this.target.positions()
     this.#memory.forget()
   }
 
@@ -84,6 +86,18 @@ export class Observer {
     return report
   }
 
+  /** Until `lookAgain`: what it looks at is about to die. */
+  async lookAway(): Promise<void> {
+    this.#isAway = true
+    await this.#looking
+  }
+
+  /** `hasLost`: the server has lost something by itself, which is nobody's regression. */
+  lookAgain(hasLost: boolean): void {
+    if (hasLost) this.#memory.forget()
+    this.#isAway = false
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#watching
@@ -93,18 +107,19 @@ export class Observer {
   async #watch(): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
-      await this.#look()
+      if (!this.#isAway) await (this.#looking = this.#look())
       await sleep(this.#everyMs, undefined, { signal }).catch(() => {})
     }
   }
 
   /**
-   * The position is read first: a sink that stands elsewhere than in the past was cleared before.
+   * The positions are read first: a sink that stands elsewhere than in the past was cleared before.
    */
   async #look(): Promise<void> {
     const past = this.#past
-    const position = await this.target.position()
-    if (position === undefined || (past && position === past)) return
+    const positions = await this.target.positions()
+    if (positions === undefined) return
+    if (positions.some((position, i) => position !== null && position === past?.[i])) return
     const versions = await this.target.versions()
     if (versions === undefined || past !== this.#past) return
     this.#looks++

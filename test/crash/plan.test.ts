@@ -10,8 +10,10 @@ test('a campaign has as many rounds as it was asked for', async (t) => {
   }
 })
 
-test('ten rounds meet every phase, and each seed in an order of its own', async (t) => {
-  const orders = Array.from({ length: 20 }, (_, seed) => planLives(10, new Random(seed)).flat())
+test('a life meets every phase, and each seed in an order of its own', async (t) => {
+  const orders = Array.from({ length: 20 }, (_, seed) =>
+    planLives(phases.length, new Random(seed)).flat(),
+  )
   for (const order of orders) t.strictSame(new Set(order), new Set(phases))
   t.ok(new Set(orders.map(String)).size > 5)
 })

@@ -7,6 +7,8 @@ import type { Random } from './random.ts'
  *   stream       it follows the changes, at any moment
  *   large        it reads one transaction of 100,000 row changes, parts of which are rolled back
  *   sink-down    Redis, the search server or both do not answer
+ *   target-kill  Redis, the search server or both are killed, and started again; Redis has then
+ *                lost the last moment of what it had acknowledged
  *   restart      it is only starting, after it was killed before
  *   incremental  it reads tables again while it streams, because somebody asked it to
  *   vanish       it takes a new snapshot, as its slot was lost, and rows went meanwhile
@@ -15,7 +17,7 @@ import type { Random } from './random.ts'
  *   schema       it follows ALTER TABLE, in transactions with changes of every row
  */
 export const phases = [
-  ...(['snapshot', 'stream', 'large', 'sink-down', 'restart'] as const),
+  ...(['snapshot', 'stream', 'large', 'sink-down', 'target-kill', 'restart'] as const),
   ...(['incremental', 'vanish', 'keys', 'toast', 'schema'] as const),
 ] as const
 
@@ -26,7 +28,7 @@ export function isPhase(text: string): text is Phase {
 }
 
 /** Kills in the time of one data directory. */
-const roundsOfLife = 10
+const roundsOfLife = phases.length
 
 /**
  * Cuts a campaign into lives, each a list of rounds that end with a kill in that phase. The phases

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Command {
   /** The configuration to run. */
@@ -20,14 +19,14 @@ const broken = join(import.meta.dirname, 'sabotaged.ts')
 
 /** The real program, as a process of its own. */
 export class Program {
-  readonly lines: string[] = []
   readonly #child: ChildProcess
   readonly #output: WriteStream
   readonly #ended: Promise<string>
   #end: string | undefined
   #isKilled = false
 
-  constructor({ file, env, sabotage, output }: Command) {
+  /** `heard` is given each line that it says. */
+  constructor({ file, env, sabotage, output }: Command, heard: (line: string) => void) {
     const args = sabotage === undefined ? [cli, 'run', file] : [broken, sabotage, file]
     this.#child = spawn(process.execPath, ['--conditions=millrace-source', ...args], {
       cwd: root,
@@ -37,7 +36,7 @@ export class Program {
     this.#output = createWriteStream(output, { flags: 'a' })
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       createInterface({ input: stream }).on('line', (line) => {
-        this.lines.push(line)
+        heard(line)
         this.#output.write(`${new Date().toISOString()} ${this.#child.pid} ${line}\n`)
       })
     }
@@ -60,18 +59,8 @@ export class Program {
     return this.#end
   }
 
-  /** Waits until a condition holds. False: the program ended before, or it took too long. */
-  async until(holds: () => boolean | Promise<boolean>, patienceMs: number): Promise<boolean> {
-    const deadline = performance.now() + patienceMs
-    while (!(await holds())) {
-      if (this.#end !== undefined || performance.now() > deadline) return false
-      await sleep(20)
-    }
-    return true
-  }
-
-  says(pattern: RegExp): boolean {
-    return this.lines.some((line) => pattern.test(line))
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
   }
 
   /** Gives it no chance to do anything more. */

@@ -92,6 +92,7 @@ function forward(inner: Connector): Connector {
   return {
     ...{ name: inner.name, topics: inner.topics },
     status: () => inner.status(),
+    claim: async (signal) => inner.claim?.(signal),
     knows: (position) => inner.knows(position),
     ack: (position) => inner.ack(position),
     read: (from, signal) => inner.read(from, signal),

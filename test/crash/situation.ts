@@ -2,22 +2,18 @@ import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Configured } from './configuration.ts'
-import {
-  describeInside,
-  isBehind,
-  isHealing,
-  positionAfterKill,
-  rangesLeft,
-  rowsReread,
-} from './evidence.ts'
+import { describeInside, isBehind, isHealing, rangesLeft, rowsReread } from './evidence.ts'
+import type { Fleet } from './fleet.ts'
 import type { Gate } from './gate.ts'
+import type { Mortal } from './mortal.ts'
 import { untilDone } from './ordinary.ts'
 import type { Phase } from './plan.ts'
-import { cli, type Program } from './program.ts'
+import { type Command, cli } from './program.ts'
 import type { Random } from './random.ts'
 import { dropSlot, hasRead, isStreaming } from './shop-database.ts'
 import { Storm, weathers } from './storm.ts'
 import type { Subject } from './subject.ts'
+import type { TestedLog } from './tested-log.ts'
 
 /** What there is around the program. */
 export interface Site {
@@ -26,7 +22,13 @@ export interface Site {
   /** Of a connector's database. */
   readonly urls: Readonly<Record<string, string>>
   readonly gates: readonly Gate[]
+  /** The servers that sinks write to. */
+  readonly mortals: readonly Mortal[]
   readonly configured: Configured
+  readonly log: TestedLog
+  readonly commands: readonly Pick<Command, 'env'>[]
+  /** For how long the program follows the changes at most before it is killed. */
+  readonly streamMs: number
   /** Gates that are to be opened again later. */
   readonly opening: (reopen: () => Promise<void>) => void
 }
@@ -38,7 +40,7 @@ export interface Situation {
   /** Before the program starts. */
   prepare?(): Promise<void>
   /** Lets the program come to the moment of its kill. False: it never came that far. */
-  reach(program: Program): Promise<boolean>
+  reach(program: Fleet): Promise<boolean>
   /** After the kill: what it hit, in words; `undefined`: something else. */
   prove?(): Promise<string | undefined>
   /** After the kill: nothing of it goes on. */
@@ -55,18 +57,19 @@ export function situationOf(phase: Phase, site: Site): Situation {
   if (phase === 'snapshot') return inSnapshot(site)
   if (phase === 'incremental') return inIncremental(site)
   if (phase === 'vanish') return inVanish(site)
+  if (phase === 'target-kill') return inTargetKill(site)
   return {
     async reach(program) {
       const areStreaming = async () =>
         (await Promise.all(site.subjects.map(isStreaming))).every(Boolean)
       if (!(await program.until(areStreaming, startMs))) return false
       if (phase === 'sink-down') return shut(site, program)
-      return wait(program, random.between(500, 3_000))
+      return wait(program, random.between(500, site.streamMs))
     },
   }
 }
 
-function inSnapshot({ random, subjects, configured }: Site): Situation {
+function inSnapshot({ random, subjects, log }: Site): Situation {
   return {
     async reach(program) {
       const begins = /snapshot of public\.\S+ begins/
@@ -76,7 +79,7 @@ function inSnapshot({ random, subjects, configured }: Site): Situation {
     async prove() {
       const left: string[] = []
       for (const { connector } of subjects) {
-        const position = await positionAfterKill(configured.logPath, connector)
+        const position = await log.position(connector)
         const ranges = position && rangesLeft(position)
         if (ranges !== undefined) left.push(`${connector} had ${ranges} ranges left`)
       }
@@ -86,7 +89,8 @@ function inSnapshot({ random, subjects, configured }: Site): Situation {
 }
 
 /** Asked by the signal table or by the command line. */
-function inIncremental({ random, subjects, configured }: Site): Situation {
+function inIncremental(site: Site): Situation {
+  const { random, subjects, log } = site
   const subject = random.pick(subjects)
   const { connector, tables, client } = subject
   const bySignal = random.below(2) === 0
@@ -98,14 +102,14 @@ function inIncremental({ random, subjects, configured }: Site): Situation {
         const data = JSON.stringify({ 'data-collections': tables })
         await client.query("INSERT INTO signals VALUES ('s', 'execute-snapshot', $1)", [data])
       } else {
-        await snapshotByCommand(connector, tables, configured.file).catch(() => {}) // It ended.
+        await snapshotByCommand(connector, tables, site)
       }
       const begins = new RegExp(`${connector}: snapshot of ${tables[0]} begins`)
       const isReading = () => program.lines.slice(before).some((line) => begins.test(line))
       return (await program.until(isReading, startMs)) && wait(program, random.between(300, 2_000))
     },
     async prove() {
-      const position = await positionAfterKill(configured.logPath, connector)
+      const position = await log.position(connector)
       const rows = position && rowsReread(position)
       const asked = bySignal ? 'a signal' : 'the command line'
       return rows ? `${connector} had read ${rows} rows again, asked by ${asked}` : undefined
@@ -113,17 +117,22 @@ function inIncremental({ random, subjects, configured }: Site): Situation {
   }
 }
 
+/** Asks every instance: the one that has the slot does it. */
 async function snapshotByCommand(
   connector: string,
   tables: readonly string[],
-  file: string,
+  { configured, commands }: Site,
 ): Promise<void> {
   const args = ['--conditions=millrace-source', cli, 'snapshot', connector, ...tables]
-  await promisify(execFile)(process.execPath, [...args, '--config', file])
+  const all = [...args, '--config', configured.file]
+  for (const command of commands) {
+    const env = { ...process.env, ...command.env }
+    await promisify(execFile)(process.execPath, all, { env }).catch(() => {}) // It ended.
+  }
 }
 
 /** The slot is lost while the program is down, and rows go that no WAL will tell of. */
-function inVanish({ random, subjects, configured }: Site): Situation {
+function inVanish({ random, subjects, log }: Site): Situation {
   const subject = random.pick(subjects)
   const { connector } = subject
   return {
@@ -140,14 +149,14 @@ function inVanish({ random, subjects, configured }: Site): Situation {
       return wait(program, random.below(2_500))
     },
     async prove() {
-      const position = await positionAfterKill(configured.logPath, connector)
+      const position = await log.position(connector)
       return position && isHealing(position) ? `${connector} had not swept yet` : undefined
     },
   }
 }
 
 /** Transactions of one kind come one after the other, or a large one comes. */
-function inStorm(phase: Phase, { random, subjects, urls, configured }: Site): Situation {
+function inStorm(phase: Phase, { random, subjects, urls, log }: Site): Situation {
   const weather = weathers[phase]!
   const { connector } = weather
   const subject = subjects.find((one) => one.connector === connector)!
@@ -172,7 +181,7 @@ function inStorm(phase: Phase, { random, subjects, urls, configured }: Site): Si
     },
     async prove() {
       if (early && committed === undefined) return 'before its commit'
-      const position = await positionAfterKill(configured.logPath, connector)
+      const position = await log.position(connector)
       if (position === undefined || committed === undefined) return undefined
       return isBehind(position, committed)
         ? `not all was read${describeInside(position)}`
@@ -182,8 +191,42 @@ function inStorm(phase: Phase, { random, subjects, urls, configured }: Site): Si
   }
 }
 
+/** Servers die under the program; they come back while it runs, or later. */
+function inTargetKill({ subjects, mortals, random, opening }: Site): Situation {
+  let victims: readonly Mortal[] = []
+  const comesBackFirst = random.below(2) === 0
+  const restart = async () => {
+    for (const victim of victims) await victim.restart()
+  }
+  return {
+    async reach(program) {
+      const areStreaming = async () => (await Promise.all(subjects.map(isStreaming))).every(Boolean)
+      if (!(await program.until(areStreaming, startMs))) return false
+      // Those of a round before may not be back yet.
+      const alive = () => mortals.filter(({ isDead }) => !isDead)
+      if (!(await program.until(() => alive().length > 0, startMs))) return false
+      await wait(program, random.below(1_500))
+      victims = random.shuffle(alive()).slice(random.below(alive().length))
+      for (const victim of victims) await victim.kill()
+      await wait(program, random.between(300, 2_000))
+      if (comesBackFirst) {
+        await restart()
+        return wait(program, random.below(4_000))
+      }
+      const laterMs = random.below(4_000)
+      opening(() => sleep(laterMs).then(restart))
+      return true
+    },
+    async prove() {
+      if (victims.length === 0) return undefined
+      const how = comesBackFirst ? 'had come back' : 'were down'
+      return `${victims.map(({ name }) => name).join(' and ')} ${how}`
+    },
+  }
+}
+
 /** Shuts some of the gates; they open a while later, be it before or after the next start. */
-async function shut({ gates, random, opening }: Site, program: Program): Promise<boolean> {
+async function shut({ gates, random, opening }: Site, program: Fleet): Promise<boolean> {
   await wait(program, random.below(500))
   const some = gates.length === 0 ? [] : random.shuffle(gates).slice(random.below(gates.length))
   for (const gate of some) gate.shut()
@@ -197,7 +240,7 @@ async function shut({ gates, random, opening }: Site, program: Program): Promise
 }
 
 /** False: the program ended meanwhile. */
-function wait(program: Program, ms: number): Promise<boolean> {
+function wait(program: Fleet, ms: number): Promise<boolean> {
   const from = performance.now()
   return program.until(() => performance.now() - from >= ms, ms + 1_000)
 }

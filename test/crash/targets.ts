@@ -7,13 +7,16 @@ import type { Subject } from './subject.ts'
 /** The live documents' ids with the version under which the sink keeps them. */
 export type Versions = ReadonlyMap<string, bigint>
 
+/** What the sink has committed, by partition; `null`: nothing of it yet. */
+export type Positions = readonly (string | null)[]
+
 /** What a sink has written, seen from outside: past the program and past every gate. */
 export interface Target {
   /** The sink's name in the configuration. */
   readonly name: string
   readonly subject: Subject
-  /** The position that the sink has committed; undefined while there is no checkpoint. */
-  position(): Promise<string | null | undefined>
+  /** Undefined until there is a checkpoint of every partition. */
+  positions(): Promise<Positions | undefined>
   /** Undefined while there is nothing to read from. */
   versions(): Promise<Versions | undefined>
   has(id: string): Promise<boolean>
@@ -30,23 +33,36 @@ export interface Held {
   readonly plural: string
   /** Of a document, in a key. */
   readonly singular: string
+  /** How many partitions the topic has. */
+  readonly partitions: number
 }
 
 /** The sinks of a subject bear a suffix. */
-export function heldOf(subject: Subject, sink: string): Held {
+export function heldOf(subject: Subject, sink: string, partitions: number): Held {
   return subject.connector === 'db'
-    ? { subject, name: sink, topic: 'shop.orders', plural: 'orders', singular: 'order' }
+    ? { subject, partitions, name: sink, topic: 'shop.orders', plural: 'orders', singular: 'order' }
     : {
-        ...{ subject, name: `${sink}-papers`, topic: 'archive.public.papers' },
+        ...{ subject, partitions, name: `${sink}-papers`, topic: 'archive.public.papers' },
         ...{ plural: 'papers', singular: 'paper' },
       }
 }
 
-const place = ({ name, topic }: Held) =>
-  checkpointKey({ pipeline: 'shop', name, topic, partition: 0 })
-
 interface Stored {
   readonly position: string | null
+}
+
+/** `read` gives the checkpoint under a key. */
+async function positionsOf(
+  { name, topic, partitions }: Held,
+  read: (key: string) => Promise<Stored | undefined>,
+): Promise<Positions | undefined> {
+  const positions: (string | null)[] = []
+  for (let partition = 0; partition < partitions; partition++) {
+    const stored = await read(checkpointKey({ pipeline: 'shop', name, topic, partition }))
+    if (stored === undefined) return undefined
+    positions.push(stored.position)
+  }
+  return positions
 }
 
 export function sqliteTarget(held: Held, path: string): Target {
@@ -67,10 +83,11 @@ export function sqliteTarget(held: Held, path: string): Target {
   }
   return {
     ...held,
-    async position() {
-      const rows = read('SELECT value FROM millrace_checkpoint WHERE key = ?', place(held))
-      return rows?.[0] && (JSON.parse(String(rows[0].value)) as Stored).position
-    },
+    positions: () =>
+      positionsOf(held, async (key) => {
+        const rows = read('SELECT value FROM millrace_checkpoint WHERE key = ?', key)
+        return rows?.[0] && (JSON.parse(String(rows[0].value)) as Stored)
+      }),
     async versions() {
       const rows = read(`SELECT id, version FROM ${table}`)
       return rows && new Map(rows.map(({ id, version }) => [String(id), version as bigint]))
@@ -88,12 +105,14 @@ export function redisTarget(held: Held, url: string): Target {
   const { singular: prefix } = held
   const idOf = new RegExp(`\\{${prefix}:(.*)\\}$`)
   const redis = new Redis(url)
+  redis.on('error', () => {}) // Some rounds kill it; what is asked next reports it.
   return {
     ...held,
-    async position() {
-      const text = await redis.get(`millrace:{${place(held)}}:checkpoint`)
-      return text === null ? undefined : (JSON.parse(text) as Stored).position
-    },
+    positions: () =>
+      positionsOf(held, async (key) => {
+        const text = await redis.get(`millrace:{${key}}:checkpoint`)
+        return text === null ? undefined : (JSON.parse(text) as Stored)
+      }),
     async versions() {
       const versions = new Map<string, bigint>()
       for await (const keys of redis.scanStream({
@@ -129,6 +148,9 @@ interface Hit {
 
 const pageSize = 10_000
 
+/** Of an index that is just being opened, some shards would answer before others. */
+const whole = '?allow_partial_search_results=false'
+
 export function searchTarget(held: Held, url: string): Target {
   const { plural: index } = held
   const get = async (path: string, body?: object): Promise<unknown> => {
@@ -144,18 +166,19 @@ export function searchTarget(held: Held, url: string): Target {
   }
   return {
     ...held,
-    async position() {
-      const path = `/millrace-checkpoints/_doc/${encodeURIComponent(place(held))}`
-      const found = (await get(path)) as { readonly _source: Stored } | undefined
-      return found?._source.position
-    },
+    positions: () =>
+      positionsOf(held, async (key) => {
+        const path = `/millrace-checkpoints/_doc/${encodeURIComponent(key)}`
+        const found = (await get(path)) as { readonly _source: Stored } | undefined
+        return found?._source
+      }),
     async versions() {
       await get(`/${index}/_refresh`, {})
       const versions = new Map<string, bigint>()
       const query = { size: pageSize, version: true, _source: false, sort: [{ id: 'asc' }] }
       for (let after: readonly unknown[] | undefined; ; ) {
         const body = { ...query, ...(after && { search_after: after }) }
-        const page = (await get(`/${index}/_search`, body)) as Page | undefined
+        const page = (await get(`/${index}/_search${whole}`, body)) as Page | undefined
         if (page === undefined) return undefined
         const { hits } = page.hits
         for (const { _id, _version } of hits) versions.set(_id, BigInt(_version))

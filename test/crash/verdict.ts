@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   agrees,
@@ -6,7 +5,6 @@ import {
   type Difference,
   type Documents,
 } from '../../config/orders/demo/verdict.ts'
-import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import type { Subject } from './subject.ts'
 import type { Target } from './targets.ts'
 
@@ -52,7 +50,7 @@ async function settle(
   { stillMs, isOver }: Patience,
 ): Promise<Difference> {
   const compareNow = async () => compare(want, await target.documents())
-  let position = await target.position()
+  let position = String(await target.positions())
   let movedAt = performance.now()
   for (;;) {
     const hasLast = await target.has(last)
@@ -60,26 +58,11 @@ async function settle(
       const difference = await compareNow()
       if (agrees(difference)) return difference
     }
-    const now = await target.position()
+    const now = String(await target.positions())
     if (now !== position) movedAt = performance.now()
     position = now
     const mostMs = hasLast ? Math.min(settledMs, stillMs) : stillMs
     if (isOver() || performance.now() - movedAt >= mostMs) return compareNow()
     await sleep(200)
-  }
-}
-
-/** Whether a data directory opens, and records that a sink refused wait in it. */
-export async function inspectLog(path: string): Promise<readonly string[]> {
-  if (!existsSync(path)) return [`there is no log in ${path}`]
-  try {
-    const log = await openEmbeddedLog({ path })
-    const { topics } = await log.describe()
-    await log.close()
-    return topics
-      .filter(({ topic, partitions }) => topic.endsWith('.dlq') && (partitions[0]?.end ?? 0n) > 0n)
-      .map(({ topic, partitions }) => `${topic} holds ${partitions[0]?.end} dead letters`)
-  } catch (error) {
-    return [`the log does not open: ${(error as Error).message}`]
   }
 }

@@ -11,7 +11,6 @@ import { Meter } from '../../../src/core/meter.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
 import { RefusalGuard } from '../../../src/core/refusal-guard.ts'
 import type { Sink } from '../../../src/core/sink.ts'
-import { Errands } from '../../../src/launcher/run/errands.ts'
 import { Gate } from '../../../src/launcher/run/gate.ts'
 import { type Parts, run } from '../../../src/launcher/run/pipeline.ts'
 import { Progress } from '../../../src/launcher/run/progress.ts'
@@ -113,7 +112,7 @@ function makeParts(directory: string, making: Making): Parts {
   const wrap = <T>(sink: Sink<T>, pump: string) => failingSink(sink, pump, faults, durable)
   const sink = (name: string, open: () => Sink<LogRecord>) => ({
     ...{ name, topics: [topic], group: name, meter: new Meter(), progress: new Progress() },
-    ...{ gate: new Gate(), errands: new Errands(), guard: new RefusalGuard() },
+    ...{ gate: new Gate(), errands: new Map(), guard: new RefusalGuard() },
     open: () => wrap(open(), `log→${name}`),
   })
   const context = (name: string) => ({

@@ -12,8 +12,13 @@ import {
 test('what a member tells and what it is told survive the wire', (t) => {
   const told = { topics: ['a', 'b'], owned: [0, 3], generation: 7 }
   t.same(decodeSubscription(encodeSubscription(told)), told)
-  t.same(decodeAssignment(encodeAssignment(['a', 'b'], [1, 2])), [1, 2])
-  t.same(decodeAssignment(Buffer.alloc(0)), [])
+  const facts = { url: 'http://one', copies: [2] }
+  t.same(decodeSubscription(encodeSubscription({ ...told, facts })), { ...told, facts })
+  const roles = [{ owner: { id: 'm', url: 'http://one' }, standbys: [] }]
+  const assigned = { partitions: [1, 2], roles }
+  t.same(decodeAssignment(encodeAssignment(['a', 'b'], assigned)), assigned)
+  t.same(decodeAssignment(encodeAssignment(['a'], { partitions: [] })), { partitions: [] })
+  t.same(decodeAssignment(Buffer.alloc(0)), { partitions: [] })
   t.end()
 })
 

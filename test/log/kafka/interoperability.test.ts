@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { Partitioners } from 'kafkajs'
 import t from 'tap'
+import { compressions } from '../../../src/log/kafka/compression.ts'
 import { useKafka } from '../../support/servers/use.ts'
 import { append, change, firstAssignment, take, texts } from './change.ts'
+import { ForeignClient } from './foreign.ts'
 import { openLog } from './open.ts'
 
 const { bootstrap, prefix } = await useKafka(t)
-const kafka = new Kafka({
-  clientId: 'kafkajs',
-  brokers: bootstrap.split(','),
-  logLevel: logLevel.NOTHING,
-})
+const foreign = new ForeignClient(bootstrap)
+const { kafka } = foreign
 
 t.test('kafkajs reads our records, and none of what was aborted', async (t) => {
   const topic = `${prefix}.ours`
@@ -21,7 +20,7 @@ t.test('kafkajs reads our records, and none of what was aborted', async (t) => {
   await writer.write({ records: [change(topic, 2)], position: '' as never, complete: true })
   await writer.resume('s')
   await append(writer, [change(topic, 3, { headers: { own: 'é' }, endsCommit: true })], 'p1')
-  const found = await read(topic, 3)
+  const found = await foreign.read(topic, 3)
   t.same(
     found.map(({ key, value }) => `${key}=${value}`),
     ['{"id":0}={"n":0}', '{"id":1}=null', '{"id":3}={"n":3}'],
@@ -45,13 +44,13 @@ t.test('keys lie where the clients of others look for them', async (t) => {
     numbers.map((i) => change(topic, i)),
     'p',
   )
-  const found = await read(topic, 50)
+  const found = await foreign.read(topic, 50)
   const partitionMetadata = [0, 1, 2, 3, 4].map((partitionId) => {
     return { partitionId, partitionErrorCode: 0, leader: 1, replicas: [1], isr: [1] }
   })
   const partitioner = Partitioners.DefaultPartitioner()
   for (const { key, partition } of found) {
-    const message = { key: key!, value: null }
+    const message = { key, value: null }
     t.equal(partition, partitioner({ topic, partitionMetadata, message }))
   }
   await log.close()
@@ -59,24 +58,15 @@ t.test('keys lie where the clients of others look for them', async (t) => {
 
 t.test('a record that others write is a commit, with its offset for a version', async (t) => {
   const topic = `${prefix}.theirs`
-  const admin = kafka.admin()
-  await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] })
-  await admin.disconnect()
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
-  await producer.connect()
+  await foreign.createTopic(topic)
   const after = { id: 1, name: 'Ada' }
   const source = { connector: 'postgresql', db: 'shop', schema: 'public', table: 'a', lsn: 24 }
   const envelope = { before: null, after, source, op: 'c', ts_ms: 1_700_000_000_000 }
   const headers = { trace: ['a', 'b'], '__proto__.x': randomUUID() }
-  await producer.send({
-    topic,
-    messages: [
-      { key: '{"id":1}', value: JSON.stringify(envelope), headers },
-      { key: '{"id":1}', value: null },
-    ],
-  })
-  await producer.disconnect()
+  await foreign.send(topic, [
+    { key: '{"id":1}', value: JSON.stringify(envelope), headers },
+    { key: '{"id":1}', value: null },
+  ])
   const log = openLog(bootstrap, prefix)
   const records = await take(log.reader([topic], 'r'), 2)
   t.same(texts(records), [JSON.stringify(envelope), ''])
@@ -85,6 +75,27 @@ t.test('a record that others write is a commit, with its offset for a version', 
   t.not(records[0]!.sequence, records[1]!.sequence)
   await log.close()
 })
+
+for (const compression of compressions) {
+  t.test(`what is compressed with ${compression} is read back`, async (t) => {
+    const topic = `${prefix}.compressed.${compression}`
+    const log = openLog(bootstrap, prefix, { compression })
+    const writer = log.writer(`${prefix}.w.${compression}`)
+    await writer.resume('s')
+    const records = Array.from({ length: 500 }, (_, i) => change(topic, i))
+    await append(writer, records, 'p')
+    t.same(texts(await take(log.reader([topic], 'r'), 500)), texts(records))
+    if (compression === 'none' || compression === 'gzip') {
+      const found = await foreign.read(topic, 500)
+      t.same(
+        found.map(({ value }) => String(value)),
+        texts(records),
+        'also by kafkajs',
+      )
+    }
+    await log.close()
+  })
+}
 
 t.test("Kafka's tools see our groups and what they lag", async (t) => {
   const topic = `${prefix}.group`
@@ -112,27 +123,3 @@ t.test("Kafka's tools see our groups and what they lag", async (t) => {
   t.equal(left.groups[0]!.state, 'Empty', 'the member has left')
   await admin.disconnect()
 })
-
-async function read(topic: string, count: number) {
-  const consumer = kafka.consumer({ groupId: `${prefix}-${randomUUID()}` })
-  await consumer.connect()
-  await consumer.subscribe({ topic, fromBeginning: true })
-  const found: {
-    key: string
-    value: string | null
-    timestamp: string
-    partition: number
-    headers: Record<string, unknown> | undefined
-  }[] = []
-  await new Promise<void>((resolve) => {
-    void consumer.run({
-      eachMessage: async ({ partition, message: { key, value, timestamp, headers } }) => {
-        const record = { key: String(key), value: value?.toString() ?? null, timestamp }
-        found.push({ ...record, partition, headers })
-        if (found.length >= count) resolve()
-      },
-    })
-  })
-  await consumer.disconnect()
-  return found
-}

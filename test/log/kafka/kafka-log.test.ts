@@ -3,7 +3,7 @@ import { Admin } from '@platformatic/kafka'
 import t from 'tap'
 import type { Assignment } from '../../../src/core/log.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
-import type { Position } from '../../../src/core/source.ts'
+import type { Batch, Position } from '../../../src/core/source.ts'
 import { Producer } from '../../../src/log/kafka/producer.ts'
 import { useKafka } from '../../support/servers/use.ts'
 import { append, batchOf, change, firstAssignment, take, texts, until } from './change.ts'
@@ -11,6 +11,7 @@ import { openLog } from './open.ts'
 
 const { bootstrap, prefix } = await useKafka(t)
 const access = { brokers: bootstrap.split(','), clientId: 'test', requestTimeoutMs: 10_000 }
+const forever = new AbortController().signal
 const checkpoint = (position: string) => ({
   ...{ source: 's', position: position as Position, timestamp: 0 },
 })
@@ -61,6 +62,30 @@ t.test('what a dead writer left open is aborted, and readers never see it', asyn
   await next.resume('s')
   await append(next, [change(topic, 1)], 'p1')
   t.same(texts(await take(log.reader([topic], 'r'), 2)), ['{"n":0}', '{"n":1}'])
+  await log.close()
+})
+
+t.test('a reader comes to the end although the last that was written was aborted', async (t) => {
+  const topic = `${prefix}.aborted`
+  const log = openLog(bootstrap, prefix)
+  const writer = log.writer(`${prefix}.w10`)
+  await writer.resume('s')
+  const text = 'x'.repeat(700_000)
+  const large = (n: number) => change(topic, n, { value: Buffer.from(`${n} ${text}`) })
+  await append(writer, [large(0), large(1), large(2)], 'p0')
+  await writer.write(batchOf(Array.from({ length: 9 }, (_, i) => large(3 + i))))
+  await writer.resume('s') // What was sent already is open until somebody takes over.
+  await append(writer, [change(`${topic}.other`, 0)], 'p1')
+  let last: Batch<LogRecord> | undefined
+  let seen = 0
+  for await (const batch of log.reader([topic], 'r').read(undefined, forever)) {
+    seen += batch.records.length
+    last = batch
+    if (batch.atEnd) break
+  }
+  t.equal(seen, 3)
+  t.match(last, { complete: true, atEnd: true })
+  t.equal(await log.reader([topic], 'r').knows(last!.position), true)
   await log.close()
 })
 
@@ -135,6 +160,59 @@ t.test('keys keep their partition, and each partition its commits', async (t) =>
   await log.close()
 })
 
+t.test('a partition shows its part of a large commit though the end lies in another', async (t) => {
+  const topic = `${prefix}.parts`
+  const given = { partitions: 3 }
+  const record = (n: number) => change(topic, n, { version: 7n, ordinal: n, endsCommit: false })
+  const part = Array.from({ length: 30 }, (_, i) => record(i))
+  for (const restarts of [false, true]) {
+    const one = openLog(bootstrap, prefix, given)
+    const writer = one.writer(`${prefix}.w11`)
+    await writer.resume('s')
+    await writer.write(batchOf(part, false))
+    await writer.commit(checkpoint('inside'))
+    const two = restarts ? openLog(bootstrap, prefix, given) : one
+    const next = restarts ? two.writer(`${prefix}.w11`) : writer
+    if (restarts) t.equal(await next.resume('s'), 'inside')
+    await append(next, [record(30)], 'behind')
+    let seen = 0
+    for (const partition of [0, 1, 2]) {
+      for await (const batch of two.reader([topic], 'r', partition).read(undefined, forever)) {
+        seen += batch.records.length
+        if (batch.atEnd) break
+      }
+    }
+    t.equal(seen, restarts ? 62 : 31)
+    await Promise.all([one.close(), two.close()])
+  }
+})
+
+t.test('a task that goes on elsewhere knows which partitions wait for an end', async (t) => {
+  const [topic, out] = [`${prefix}.large-in`, `${prefix}.large-out`]
+  const given = { topics: { [out]: { partitions: 3 } } }
+  const record = (n: number) => change(out, n, { version: 7n, ordinal: n, endsCommit: false })
+  const one = openLog(bootstrap, prefix, given)
+  const task = (await firstAssignment(one, [topic], `${prefix}.g7`)).task(`${prefix}.t7`)
+  await task.resume('s')
+  await task.write(
+    batchOf(
+      Array.from({ length: 30 }, (_, i) => record(i)),
+      false,
+    ),
+  )
+  await task.commit(checkpoint('inside'))
+  await one.close()
+  const two = openLog(bootstrap, prefix, given)
+  const next = (await firstAssignment(two, [topic], `${prefix}.g7`)).task(`${prefix}.t7`)
+  t.equal(await next.resume('s'), 'inside')
+  await next.write(batchOf([record(30)]))
+  await next.commit(checkpoint('behind'))
+  const found: LogRecord[] = []
+  for await (const each of two.tap(out, 'beginning', forever)) if (found.push(each) === 31) break
+  t.equal(new Set(found.map(({ partition }) => partition)).size, 3)
+  await two.close()
+})
+
 t.test('the group shows how far a task is, and its state follows to another machine', async (t) => {
   const [topic, out] = [`${prefix}.in`, `${prefix}.out`]
   const one = openLog(bootstrap, prefix)
@@ -162,6 +240,21 @@ t.test('the group shows how far a task is, and its state follows to another mach
   t.equal(await again.resume('s'), position)
   t.equal(Buffer.from(again.store.get(Buffer.from('k'))!).toString(), 'v')
   await two.close()
+})
+
+t.test('at least once, a task is no further than what it has written', async (t) => {
+  const [topic, out] = [`${prefix}.once-in`, `${prefix}.once-out`]
+  const log = openLog(bootstrap, prefix, { delivery: 'at-least-once' })
+  const task = (await firstAssignment(log, [topic], `${prefix}.g8`)).task(`${prefix}.t8`)
+  await task.resume('s')
+  await task.write(batchOf([change(out, 0, { value: Buffer.alloc(2_000_000) })]))
+  await t.rejects(task.commit(checkpoint('p')), { code: 'RECORD_TOO_LARGE' })
+  t.equal(await task.resume('s'), undefined)
+  await task.write(batchOf([change(out, 1)]))
+  await task.commit(checkpoint('p'))
+  t.equal(await task.resume('s'), 'p')
+  t.same(texts(await take(log.reader([out], 'r'), 1)), ['{"n":1}'])
+  await log.close()
 })
 
 t.test('a task that has lost its partition commits nothing', async (t) => {

@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { z } from 'zod'
 import { type KafkaLog, openKafkaLog } from '../../../src/log/kafka/kafka-log.ts'
 import { kafkaOptions } from '../../../src/log/kafka/options.ts'
+import { kafkaTopic } from '../../../src/log/kafka/topic-options.ts'
 
 export type GivenOptions = Record<string, unknown>
 
@@ -18,8 +20,10 @@ export function openLogIn(
   pipeline: string,
   given: GivenOptions = {},
 ): KafkaLog {
-  const options = kafkaOptions.parse({ type: 'kafka', brokers: bootstrap.split(','), ...given })
-  return openKafkaLog({ pipeline, path, options })
+  const { topics = {}, ...rest } = given
+  const options = kafkaOptions.parse({ type: 'kafka', brokers: bootstrap.split(','), ...rest })
+  const rules = z.record(z.string(), kafkaTopic).parse(topics)
+  return openKafkaLog({ pipeline, path, options: { ...options, topics: rules } })
 }
 
 /** A directory that goes with the test. */

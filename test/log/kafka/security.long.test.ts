@@ -1,10 +1,21 @@
 import { join } from 'node:path'
+import {
+  AclOperations,
+  AclPermissionTypes,
+  createAclsV3,
+  ResourcePatternTypes,
+  ResourceTypes,
+} from '@platformatic/kafka'
 import t from 'tap'
+import { checkKafka } from '../../../src/log/kafka/check.ts'
+import { Cluster } from '../../../src/log/kafka/cluster.ts'
+import { kafkaOptions } from '../../../src/log/kafka/options.ts'
+import { collect } from '../../support/collect.ts'
 import { useKafka } from '../../support/servers/use.ts'
 import { append, change, firstAssignment, take, texts } from './change.ts'
 import { type GivenOptions, openLog } from './open.ts'
 
-const { prefix, cluster } = await useKafka(t, { secure: true })
+const { bootstrap, prefix, cluster } = await useKafka(t, { secure: true })
 const { sasl, saslTls, mutualTls, authority, client } = cluster!.secure!
 const folder = t.testdir({
   'ca.pem': authority.pem,
@@ -15,6 +26,7 @@ const folder = t.testdir({
 const file = (name: string) => join(folder, name)
 const tls = { ca: file('ca.pem') }
 const alice = { username: 'alice', password: 'alice-secret' }
+const mallory = { mechanism: 'PLAIN', username: 'mallory', password: 'mallory-secret' }
 
 /** A token as brokers take it for trials: unsigned. */
 function token(subject: string): string {
@@ -74,7 +86,6 @@ t.test('a right that is missing is named', async (t) => {
   await writer.resume('s')
   await append(writer, [change(topic, 0)], 'p')
   await owner.close()
-  const mallory = { mechanism: 'PLAIN', username: 'mallory', password: 'mallory-secret' }
   const log = openLog(sasl, prefix, { sasl: mallory })
   await t.rejects(log.writer(`${prefix}.w2`).resume('s'), {
     code: 'ACCESS_DENIED',
@@ -83,3 +94,42 @@ t.test('a right that is missing is named', async (t) => {
   await t.rejects(take(log.reader([topic], 'r'), 1), { code: 'ACCESS_DENIED' })
   await log.close()
 })
+
+t.test('the doctor names the rights that a user lacks', async (t) => {
+  const topic = `${prefix}.doctor`
+  const owner = openLog(sasl, prefix, { sasl: { mechanism: 'PLAIN', ...alice } })
+  const writer = owner.writer(`${prefix}.w3`)
+  await writer.resume('s')
+  await append(writer, [change(topic, 0)], 'p')
+  await owner.close()
+  const doctor = async () => {
+    const given = { type: 'kafka', brokers: sasl, sasl: mallory }
+    const options = { ...kafkaOptions.parse(given), topics: {} }
+    const checked = { pipeline: prefix, options, topics: [topic] }
+    const found = await collect(checkKafka(checked))
+    return found.map(({ level, what }) => `${level} ${what}`).join('\n')
+  }
+  const nothing = await doctor()
+  t.match(nothing, `error the user lacks the rights Read, Write, Describe on the topic ${topic}`)
+  t.match(nothing, `error the user lacks the rights Read, Describe on the group ${prefix}.views`)
+  await grant(topic, [AclOperations.READ, AclOperations.DESCRIBE])
+  const some = await doctor()
+  t.match(some, `error the user lacks the right Write on the topic ${topic}`)
+  t.match(some, `warning the user lacks the right DescribeConfigs on the topic ${topic}`)
+})
+
+async function grant(topic: string, operations: readonly (3 | 8)[]): Promise<void> {
+  const access = { brokers: bootstrap.split(','), clientId: 'test', requestTimeoutMs: 10_000 }
+  const cluster = new Cluster(access)
+  const acl = (operation: 3 | 8) => ({
+    resourceType: ResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: 'User:mallory',
+    host: '*',
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  })
+  await cluster.controlled('Grant rights', createAclsV3.api, operations.map(acl))
+  await cluster.close()
+}

@@ -1,7 +1,8 @@
 /*
  * A process that writes numbers to `<prefix>.in` through a writer, and from there through tasks to
  * `<prefix>.out`, under supervision as in a pipeline: `worker.ts BOOTSTRAP PREFIX DIRECTORY`. Says
- * `in <number>` and `out <partition> <number>` after each commit, and the code of each error.
+ * `in <number>` and `out <partition> <number>` after each commit, and the code of each error. The
+ * variable DIE_AT names a step of commit at which it kills itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assignment } from '../../../../src/core/log.ts'
@@ -13,8 +14,10 @@ import type { Batch, Position, Source } from '../../../../src/core/source.ts'
 import { supervise } from '../../../../src/core/supervise.ts'
 import { change } from '../change.ts'
 import { openLogIn } from '../open.ts'
+import { dieAt } from './steps.ts'
 
 const [bootstrap, prefix, directory] = process.argv.slice(2) as [string, string, string]
+if (process.env.DIE_AT) dieAt(process.env.DIE_AT)
 const log = openLogIn(directory, bootstrap, prefix, { partitions: 3, sessionTimeoutMs: 6_000 })
 const stopWriting = new AbortController()
 const stop = new AbortController()
@@ -23,14 +26,18 @@ process.once('SIGTERM', () => {
   setTimeout(() => stop.abort(), 5_000) // What was written is forwarded first.
 })
 
-/** About 2,000 records a second, in transactions that take their time: so failures meet some. */
+/** About 2,000 records a second. */
 const batchRecords = 250
 const batchEveryMs = 100
-const padding = 'x'.repeat(2_000)
+const padding = 'x'.repeat(300)
 /** With so much a batch goes out before it is committed. */
 const largePadding = 'x'.repeat(20_000)
-let isHeld = false
-process.on('SIGUSR2', () => (isHeld = true))
+let hold: PromiseWithResolvers<void> | undefined
+let holds = 0
+process.on('SIGUSR2', () => {
+  hold?.resolve()
+  hold = hold === undefined ? Promise.withResolvers() : undefined
+})
 const counter = Buffer.from('count')
 
 const numbers: Source<NewRecord> = {
@@ -43,7 +50,7 @@ const numbers: Source<NewRecord> = {
         change(`${prefix}.in`, next + i, {
           ...{ version: BigInt(next + 1), ordinal: i, endsCommit: false },
           value: Buffer.from(
-            JSON.stringify({ n: next + i, padding: isHeld ? largePadding : padding }),
+            JSON.stringify({ n: next + i, padding: hold ? largePadding : padding }),
           ),
         }),
       )
@@ -69,7 +76,7 @@ function write(): Promise<void> {
   return supervise((signal) => told('in', pump(pipe, signal)), meter, stopWriting.signal)
 }
 
-/** Asked to by SIGUSR2, it says `open` while a transaction is, and leaves it so for a while. */
+/** Asked to by SIGUSR2, it says `open` while a transaction is, and leaves it so until the next. */
 function holding(sink: Sink<NewRecord>): Sink<NewRecord> {
   return {
     resume: (source) => sink.resume(source),
@@ -77,10 +84,9 @@ function holding(sink: Sink<NewRecord>): Sink<NewRecord> {
     write: async (batch) => {
       const outcomes = await sink.write(batch)
       const bytes = batch.records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
-      if (isHeld && bytes > 4_500_000) {
-        isHeld = false
-        console.log('open')
-        await sleep(1_000)
+      if (hold !== undefined && bytes > 4_500_000) {
+        console.log(`open ${++holds}`)
+        await hold.promise
       }
       return outcomes
     },
