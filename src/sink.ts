@@ -24,7 +24,7 @@ export {
   supersedes,
 } from './core/fold.ts'
 export type { Finding, SinkContext, SinkPlugin } from './core/plugin.ts'
-export type { Reading, StoredDocument } from './core/reading.ts'
+export type { Reading, StoredDocument, ToldState } from './core/reading.ts'
 export type { LogRecord, NewRecord } from './core/record.ts'
 export type { Reindexing } from './core/reindexing.ts'
 export type { Column, ColumnKind, Schema } from './core/schema.ts'

@@ -30,6 +30,8 @@ export const inventory = defineTopology(
       .to('retail.inventory')
   },
   {
+    // On Kafka, two tasks share the stores and items, in as many processes.
+    partitions: 2,
     routes: {
       '/stores/{store}/items/{item}/count': ({ store, item }, stores) => {
         const row = stores('inventory').get({ store: store!, item: item! })

@@ -3,12 +3,14 @@ import type { Finding } from '../../src/core/plugin.ts'
 import { ElasticsearchClient } from './client.ts'
 import type { ElasticsearchOptions } from './options.ts'
 import { familyPattern, isFamily } from './placement.ts'
+import { missingPrivileges } from './privileges.ts'
 
 /** Looks at the server, then at the index if it is there. */
 export async function* check(options: ElasticsearchOptions): AsyncGenerator<Finding> {
   const client = new ElasticsearchClient({ ...options, requestTimeoutMs: 10_000 })
   try {
     yield await product(client)
+    yield* missingPrivileges(client, options.index)
     for (const index of await indexesOf(client, options.index)) yield* settings(client, index)
   } catch (error) {
     yield { level: 'error', what: describeError(error) }

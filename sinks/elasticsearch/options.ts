@@ -69,7 +69,11 @@ const shape = z.strictObject({
     .describe(
       'Index to write, or an alias of one. May name an index for each time, as `orders-{created_at:yyyy.MM}`. Default: the name of the view or table it reads.',
     ),
-  alias: indexName.optional().describe('Alias for readers. It hides documents marked as deleted.'),
+  alias: indexName
+    .optional()
+    .describe(
+      'Alias for readers. It hides documents marked as deleted. Of indexes by time, it names those that serve.',
+    ),
   id: idTemplateOption(
     'Id of a document, from columns of the key, such as `{id}`. Default: the key.',
   ).optional(),

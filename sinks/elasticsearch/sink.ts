@@ -86,18 +86,13 @@ export class ElasticsearchSink implements Sink<LogRecord> {
 
   async write(batch: Batch<LogRecord>): Promise<readonly Outcome[]> {
     const { records, atEnd } = batch
+    const fold = this.#takePrepared(batch) ?? this.#fold(batch)
     await this.#mapNewColumns(records)
-    const fold = this.#prepared?.batch === batch ? this.#prepared.fold : this.#fold(batch)
-    this.#prepared = undefined
     const writes = this.#parts.shape.writes(fold)
     await this.#makeIndexes(writes)
     await this.#parts.bulk.write(writes)
     this.#isAtEnd = atEnd === true
     return fold.outcomes
-  }
-
-  #fold({ records }: Batch<LogRecord>): Fold {
-    return foldDocuments(records, this.#idOf)
   }
 
   /** What a bulk answer says is durable already; left to see is whether the index is the same. */
@@ -120,6 +115,17 @@ export class ElasticsearchSink implements Sink<LogRecord> {
   async close(): Promise<void> {
     this.#parts.bulk.close()
     this.#client.close()
+  }
+
+  #takePrepared(batch: Batch<LogRecord>): Fold | undefined {
+    const prepared = this.#prepared
+    if (prepared?.batch !== batch) return undefined
+    this.#prepared = undefined
+    return prepared.fold
+  }
+
+  #fold({ records }: Batch<LogRecord>): Fold {
+    return foldDocuments(records, this.#idOf)
   }
 
   /**

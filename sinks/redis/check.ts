@@ -50,12 +50,22 @@ async function probe(options: RedisOptions): Promise<void> {
   const servers = new Servers(options, 'millrace/check')
   try {
     await servers.connect()
-    const prefix = options.key === undefined ? 'millrace.check:' : literalHead(options.key)
+    const { as, key, keys, channel } = options
+    const prefix = literalHead(key ?? keys?.[0] ?? 'millrace.check:')
     const absent = `${prefix}${randomUUID()}`
-    await servers.run(probeScript, [absent, stampKey(absent)], [])
+    if (as === 'json') await servers.command('JSON.GET', absent)
+    const rights = commands[as].flatMap((command) => [command, absent])
+    if (channel !== undefined) rights.push('PUBLISH', literalHead(channel))
+    await servers.run(probeScript, [absent, stampKey(absent)], rights)
     await servers.scan(absent).next()
-    if (options.as === 'json') await servers.command('JSON.GET', absent)
   } finally {
     await servers.close()
   }
+}
+
+/** What each form runs beside what all do. */
+const commands: Readonly<Record<RedisOptions['as'], readonly string[]>> = {
+  ...{ string: [], publish: [], invalidate: [] },
+  ...{ hash: ['DEL', 'HSET'], json: ['JSON.SET'], stream: ['XADD'] },
+  ...{ set: ['SADD', 'SREM'], zset: ['ZADD', 'ZREM'] },
 }

@@ -132,8 +132,9 @@ end
 return removed`)
 
 /**
- * Tries the commands of every form on keys that do not exist, so that nothing changes.
- * KEYS: a key and its stamp's.
+ * Tries the commands that all forms need on keys that do not exist, so that nothing changes, and
+ * asks for the rights to those of one form, which servers tell from Redis 7 on.
+ * KEYS: a key and its stamp's. ARGV: commands, each with the key or channel that it is for.
  */
 export const probeScript = script(`
 for i = 1, 2 do
@@ -142,5 +143,10 @@ for i = 1, 2 do
   redis.call('SET', KEYS[i], '', 'XX')
   redis.call('PEXPIRE', KEYS[i], 1)
   redis.call('UNLINK', KEYS[i])
+end
+for i = 1, #ARGV, 2 do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(ARGV[i], ARGV[i + 1]) then
+    return redis.error_reply('NOPERM this user may not run ' .. ARGV[i] .. ' for ' .. ARGV[i + 1])
+  end
 end
 return 1`)

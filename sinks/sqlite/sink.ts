@@ -70,9 +70,11 @@ export class SqliteSink implements Sink<LogRecord> {
     this.#try(() => {
       const { database, documents } = this.#require()
       database.snapshot(() => {
+        const find = documents.finder()
         for (const survivor of fold.survivors) {
           let next: Candidate | undefined = survivor
-          while (next !== undefined) next = settle(fold, next, this.#stage(documents, next))
+          while (next !== undefined)
+            next = settle(fold, next, this.#stage({ documents, find }, next))
         }
       })
     })
@@ -118,9 +120,9 @@ export class SqliteSink implements Sink<LogRecord> {
     }
   }
 
-  #stage(documents: Documents, { id, key, body, version, ordinal }: Candidate): Outcome {
+  #stage({ documents, find }: Staging, { id, key, body, version, ordinal }: Candidate): Outcome {
     const staged = this.#staged.get(id)
-    const stored = staged === undefined ? documents.find(id) : staged.stored
+    const stored = staged === undefined ? find(id) : staged.stored
     const newest = staged === undefined ? stored : staged.next
     const next: State = {
       version,
@@ -169,6 +171,11 @@ interface Opened {
   readonly documents: Documents
   /** The checkpoint as this instance wrote it last. */
   held: StoredCheckpoint
+}
+
+interface Staging {
+  readonly documents: Documents
+  readonly find: ReturnType<Documents['finder']>
 }
 
 /** A write that waits for its commit. */

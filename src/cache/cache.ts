@@ -31,7 +31,7 @@ export type Lookup =
 export interface CacheOptions {
   /** How long a reader may take to fill a key; others wait no longer. Default: 10 s. */
   readonly leaseMs?: number
-  /** Given it, `through` reads by itself where Redis fails, and says here why. Default: it throws. */
+  /** Says why Redis fails, where `through` then reads by itself. Without it `through` throws. */
   readonly onError?: (error: unknown) => void
 }
 

@@ -117,7 +117,7 @@ export const errors = {
   },
   LOG_GAP: {
     kind: 'fatal',
-    hint: 'Retention removed records that this part had not read. `millrace sink refill` fills a sink anew, `millrace offsets rewind` makes views begin anew.',
+    hint: 'Records were removed that this part had not read. `millrace sink refill` fills a sink anew, `millrace offsets rewind` makes views begin anew.',
   },
   LOG_UNWRITABLE: {
     kind: 'fatal',

@@ -1,7 +1,12 @@
 import type { Outcome } from './sink.ts'
 import type { Position } from './source.ts'
 
-/** What one pump has done since it was made. Read by status; written by the pump alone. */
+interface Committing {
+  readonly position: Position
+  readonly outcomes: readonly Outcome[]
+}
+
+/** What a part has done since it was made, with one pump or one for each partition that it reads. */
 export class Meter {
   state: 'starting' | 'running' | 'retrying' | 'paused' | 'failed' | 'stopped' = 'starting'
   /** Why it is not running, with the hint that says what to do. */
@@ -16,22 +21,24 @@ export class Meter {
   retries = 0
   /** Time of the newest record passed on, in ms since 1970; 0 before the first. */
   timestamp = 0
-  /** What was written, while it is not known whether its checkpoint is. */
-  #committing: { readonly position: Position; readonly outcomes: readonly Outcome[] } | undefined
+  /** What was written, while it is not known whether its checkpoint is; by who writes. */
+  readonly #committing = new Map<object, Committing>()
 
-  committing(position: Position, outcomes: readonly Outcome[]): void {
-    this.#committing = { position, outcomes }
+  /** `pump` tells pumps apart that share a meter. */
+  committing(position: Position, outcomes: readonly Outcome[], pump: object = this): void {
+    this.#committing.set(pump, { position, outcomes })
   }
 
-  committed(): void {
-    if (this.#committing !== undefined) this.count(this.#committing.outcomes)
-    this.#committing = undefined
+  committed(pump: object = this): void {
+    const committing = this.#committing.get(pump)
+    if (committing !== undefined) this.count(committing.outcomes)
+    this.#committing.delete(pump)
   }
 
   /** A commit counts also if only its answer was lost: each record is counted once. */
-  resumed(from: Position | undefined): void {
-    if (this.#committing?.position === from) this.committed()
-    this.#committing = undefined
+  resumed(from: Position | undefined, pump: object = this): void {
+    if (this.#committing.get(pump)?.position === from) this.committed(pump)
+    this.#committing.delete(pump)
   }
 
   count(outcomes: readonly Outcome[]): void {

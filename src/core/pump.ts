@@ -39,7 +39,7 @@ export async function pump<T extends { readonly timestamp: number }>(
   await source.claim?.(signal)
   if (signal.aborted) return
   const from = await resume(source, sink)
-  meter.resumed(from)
+  meter.resumed(from, source)
   const prepare = sink.prepare && ((batch: Batch<T>) => sink.prepare!(batch))
   const ahead = { idleMs, gathering: pipe.gathering?.(), prepare }
   let timestamp = 0
@@ -75,10 +75,10 @@ async function commit<T>(
   checkpoint: Checkpoint,
   outcomes: readonly Outcome[],
 ): Promise<void> {
-  meter.committing(checkpoint.position, outcomes)
+  meter.committing(checkpoint.position, outcomes, source)
   await sink.commit(checkpoint)
   source.ack(checkpoint.position)
-  meter.committed()
+  meter.committed(source)
   meter.timestamp = checkpoint.timestamp
 }
 

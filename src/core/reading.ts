@@ -37,8 +37,8 @@ export interface Reading {
   /** Whether documents go by themselves after some time. */
   readonly expires: boolean
   /**
-   * Whether deletes are what counts, as for keys of a cache: the version of each is told until it is
-   * forgotten, so that one that never came through is found.
+   * Whether deletes are what counts, as for keys of a cache: the version of each is told until it
+   * is forgotten, so that one that never came through is found.
    */
   readonly tellsDeletes?: boolean
   /** Whether `all`, `count` and `some` tell what was written from all partitions, not from one. */

@@ -9,6 +9,7 @@ import {
   letterKey,
   lettersOf,
   readLetter,
+  type StoredLetter,
 } from './letter.ts'
 
 /**
@@ -77,7 +78,11 @@ export class DeadLetterStore {
 }
 
 /** The letter after one more refusal. One that was written has come to be refused: it is open. */
-function refuse(sink: string, { record, code, reason }: DeadLetter, known?: Letter): Letter {
+export function refuse(
+  sink: string,
+  { record, code, reason }: DeadLetter,
+  known?: StoredLetter,
+): Letter {
   const { topic, partition, offset, sequence, version, key } = record
   const now = Date.now()
   const reopened = known?.state === 'written'

@@ -13,7 +13,7 @@ import type { Start } from './position.ts'
  *   blocks     lane:u32 sequence:u64 offset:u64 → a block of records (block.ts); the key is the
  *              place of one of its records, the first until compaction joins blocks
  *   meta       names → JSON: `format`, `starts`, `head`, `lane/<id>`, `kept/<id>`,
- *              `schema/<id>`, `task/<name>`
+ *              `schema/<id>`, `task/<name>`, `exchanged/<name>`
  *   positions  writer's name → JSON {position, timestamp}
  *   open       writer's name → JSON {sequence, version}: a commit of which only a part is written
  *   groups     group → JSON {position, topics, seenAt}: a reader, for status and retention

@@ -3,8 +3,8 @@
  *
  *   ["<sink>","<topic>",<partition>,"<offset>"] → {"at":…,"sequence":…,"version":…,"key":…,…}
  *
- * `at` is the sequence under which the record lies in the dead-letter topic, `sequence` the one it
- * has in the topic that it was refused from.
+ * `at` is the sequence under which the record lies in the dead-letter topic (on Kafka, its time),
+ * `sequence` the one it has in the topic that it was refused from.
  */
 import { createHash } from 'node:crypto'
 import type { LogRecord } from '../core/record.ts'
@@ -62,9 +62,12 @@ export function* lettersOf({ environment }: Pick<Readable, 'environment'>): Gene
 }
 
 export function readLetter(key: string, value: Buffer): Letter {
+  return letterOf(key, JSON.parse(value.toString()) as StoredLetter)
+}
+
+export function letterOf(key: string, stored: StoredLetter): Letter {
   const [sink, topic, partition, offset] = JSON.parse(key) as [string, string, number, string]
   const id = createHash('sha256').update(key).digest('hex').slice(0, 10)
-  const stored = JSON.parse(value.toString()) as StoredLetter
   return { id, sink, topic, partition, offset: BigInt(offset), ...stored }
 }
 
@@ -72,14 +75,24 @@ export function readLetter(key: string, value: Buffer): Letter {
 export function recordOf(log: Readable, letter: Letter): LogRecord | undefined {
   const lane = log.lanes.get(`${letter.topic}.dlq`)
   if (lane === undefined) return undefined
-  const wanted = headersOf(letter)
   const end = log.visible([lane.topic])
   for (const record of recordsAt(log, lane, { sequence: letter.at, end })) {
-    const { headers = {} } = record
-    const isIt = placeHeaders.every((name) => headers[name] === wanted[name])
-    if (isIt) return { ...record, headers: { ...headers, ...wanted } }
+    if (keyOfRecord(record) === letterKey(letter)) return withHeaders(record, letter)
   }
   return undefined
+}
+
+/** Which letter's record this one of a dead-letter topic is, as `letterKey` names it. */
+export function keyOfRecord({ headers = {} }: LogRecord): string {
+  const [sink = '', topic = '', partition = '', offset = ''] = placeHeaders.map(
+    (name) => headers[name],
+  )
+  return JSON.stringify([sink, topic, Number(partition), offset])
+}
+
+/** The record, with what stands on the letter by now. */
+export function withHeaders(record: LogRecord, letter: Letter): LogRecord {
+  return { ...record, headers: { ...record.headers, ...headersOf(letter) } }
 }
 
 const placeHeaders = [

@@ -63,20 +63,6 @@ export function* recordsAt(
   }
 }
 
-/** The newest record of each key of a topic, by the key as text, from a sequence on. */
-export async function newestOf(
-  log: Readable,
-  topic: string,
-  { keys, from }: { readonly keys: ReadonlySet<string>; readonly from: number },
-): Promise<ReadonlyMap<string, LogRecord>> {
-  const newest = new Map<string, LogRecord>()
-  for await (const record of scanTopic(log, topic, { from, end: log.visible([topic]) })) {
-    const key = record.key === null ? null : Buffer.from(record.key).toString()
-    if (key !== null && keys.has(key)) newest.set(key, record)
-  }
-  return newest
-}
-
 /** The position before the first record that is not older than a time; undefined if all are. */
 export async function positionSince(
   log: Readable,

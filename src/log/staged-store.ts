@@ -1,5 +1,5 @@
 import type { Database } from 'lmdb'
-import { keyText, lowerBound } from '../core/byte-keys.ts'
+import { bufferOf, keyText, lowerBound } from '../core/byte-keys.ts'
 import type { Store } from '../core/store.ts'
 
 /**
@@ -10,6 +10,8 @@ import type { Store } from '../core/store.ts'
 export class StagedStore implements Store {
   readonly #state: Database<Buffer, Buffer>
   readonly #prefix: Buffer
+  /** Where keys get their prefix: LMDB copies them, so none needs a buffer of its own. */
+  readonly #room = Buffer.allocUnsafeSlow(4096)
   readonly #staged = new Map<string, Buffer | null>()
   /** The keys of #staged in order, for scans; but for those in #fresh. */
   readonly #sorted: string[] = []
@@ -22,16 +24,18 @@ export class StagedStore implements Store {
     this.#state = state
     this.#prefix = Buffer.allocUnsafe(4)
     this.#prefix.writeUInt32BE(task)
+    this.#room.set(this.#prefix)
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
     const staged = this.#staged.get(keyText(key))
     if (staged !== undefined) return staged ?? undefined
-    return this.#state.get(this.#full(key))
+    this.#room.set(key, 4)
+    return this.#state.get(this.#room.subarray(0, 4 + key.length))
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#stage(keyText(key), Buffer.from(value.buffer, value.byteOffset, value.length))
+    this.#stage(keyText(key), bufferOf(value))
   }
 
   delete(key: Uint8Array): void {
@@ -58,7 +62,7 @@ export class StagedStore implements Store {
   /** Adds the writes to the LMDB batch that the caller is in. */
   queue(): void {
     for (const [key, value] of this.#staged) {
-      const full = this.#full(Buffer.from(key, 'latin1'))
+      const full = this.#room.subarray(0, 4 + this.#room.write(key, 4, 'latin1'))
       if (value === null) this.#state.remove(full)
       else this.#state.put(full, value)
     }
@@ -94,7 +98,7 @@ export class StagedStore implements Store {
 
   /** In slices, so that no read transaction stays open while the caller works. */
   *#stored(prefix: Uint8Array): Generator<readonly [string, Buffer]> {
-    let start = this.#full(prefix)
+    let start: Buffer = Buffer.concat([this.#prefix, prefix])
     const end = successor(start)
     for (let exclusiveStart = false; ; exclusiveStart = true) {
       const range = this.#state.getRange({ start, end, exclusiveStart, limit: 256 })
@@ -103,10 +107,6 @@ export class StagedStore implements Store {
       if (slice.length < 256) return
       start = slice.at(-1)!.key
     }
-  }
-
-  #full(key: Uint8Array): Buffer {
-    return Buffer.concat([this.#prefix, key])
   }
 }
 

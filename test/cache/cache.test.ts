@@ -68,6 +68,19 @@ t.test('many readers at once read once, and scripts are sent again when forgotte
   t.same(new Set(values), new Set(['1']))
 })
 
+t.test('without Redis the reader fails, or reads by itself if it wants to know', async (t) => {
+  const gone = new Redis(url, { lazyConnect: true, enableOfflineQueue: false })
+  t.teardown(() => gone.disconnect())
+  const read = async () => 'read'
+  await t.rejects(new Cache(gone).through('c0:1', read), { message: /writeable|closed/ })
+  const errors: unknown[] = []
+  const cache = new Cache(gone, { onError: (error) => errors.push(error) })
+  t.equal(await cache.through('c0:1', read), 'read')
+  t.equal(errors.length, 1)
+  const fault = async () => Promise.reject(new Error('no such table'))
+  await t.rejects(cache.through('c0:1', fault), { message: 'no such table' })
+})
+
 t.test('however readers and changes interleave, no stale value survives', async () => {
   // A reader looks up, reads the database, and fills; a writer commits, and its change arrives some
   // time later. fast-check chooses who takes the next step.

@@ -147,6 +147,23 @@ function servesReaders(promise: Promises): void {
     }
   })
 
+  promise('says with the last batch that nothing more is there', async ({ log }, t) => {
+    const text = 'x'.repeat(400_000)
+    const records = Array.from({ length: 12 }, (_, i) =>
+      record({ value: `${i} ${text}`, version: BigInt(i + 1) }),
+    )
+    await append(log, records)
+    const source = await sourceOf(log, ['a'])
+    const batches: Batch<LogRecord>[] = []
+    for await (const found of source.read(undefined, new AbortController().signal)) {
+      batches.push(found)
+      if (found.atEnd) break
+    }
+    t.ok(batches.length > 1)
+    t.equal(batches.flatMap(({ records }) => records).length, 12)
+    t.ok(batches.slice(0, -1).every(({ atEnd }) => atEnd === false))
+  })
+
   promise('wakes a reader that waits', async ({ log }, t) => {
     const waiting = read(log, ['later'], 1)
     await append(log, [record({ topic: 'later', value: 'came' })])

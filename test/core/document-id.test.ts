@@ -91,3 +91,24 @@ test('a template by which keys could collide is a fault of the configuration', a
     t.notOk(option.safeParse(template).success, template)
   }
 })
+
+test('a template of one column says of every key what the key says itself', (t) => {
+  const name = fc.constantFrom('id', 'é', 'a "b"', 'x:')
+  const value = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.constantFrom('a', '"', '\\', '}', '{', ' ', '\u007f', '\t') }),
+    fc.integer(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constantFrom(null, true, ''),
+  )
+  const indent = fc.constantFrom(undefined, 1)
+  const property = fc.property(name, value, indent, (name, value, indent) => {
+    const key = Buffer.from(JSON.stringify({ [name]: value }, null, indent))
+    return idTemplate(`{${name}}`)(key) === keyId(key)
+  })
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 2000 }))
+  const two = Buffer.from('{"id":1,"shop":2}')
+  t.throws(() => idTemplate('{id}')(two), { code: 'CONFIG_INVALID' })
+  t.equal(idTemplate('{id}')(Buffer.from('{"id":"a","id":"b"}')), 'a')
+  t.end()
+})

@@ -25,6 +25,18 @@ test('quotes and brackets inside of texts end nothing', (t) => {
   t.end()
 })
 
+test('a text ends at its quote, whatever its length and its escapes', (t) => {
+  const piece = fc.constantFrom('a', '"', '\\', 'é', '\n', ' ')
+  fc.assert(
+    fc.property(fc.string({ unit: piece, maxLength: 60 }), (text) => {
+      const json = JSON.stringify(text)
+      const bytes = Buffer.from(`[${json},"x"]`)
+      t.equal(endOfValue(bytes, 1), Buffer.byteLength(json) + 1)
+    }),
+  )
+  t.end()
+})
+
 test('a value that does not end is a syntax error', (t) => {
   for (const text of ['"abc', '"abc\\"', '{"a":1', '[1,2', '["]"', '', ',']) {
     t.throws(() => endOfValue(Buffer.from(text), 0), SyntaxError, text)

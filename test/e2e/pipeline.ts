@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/launcher/config/config.ts'
 import { showFault } from '../../src/launcher/config/fault.ts'
 import { registry } from '../../src/launcher/config/registry.ts'
 import { type PartStatus, statusOf } from '../../src/launcher/inspect/status.ts'
+import { findFormerViews } from '../../src/launcher/run/former-views.ts'
 import { openParts } from '../../src/launcher/run/parts.ts'
 import { type Parts, run } from '../../src/launcher/run/pipeline.ts'
 import { loadViews } from '../../src/launcher/run/views.ts'
@@ -38,8 +39,9 @@ export async function begin(t: Test, { folder, env, change }: Starting): Promise
   const { config, mask } = loaded
   const views = await loadViews(config)
   if (!views.ok) throw new Error(views.faults.map(showFault).join('\n'))
+  const former = await findFormerViews(config, views.topology)
   const log = await openEmbeddedLog({ path: config.log.path })
-  const opened = openParts(config, { log, ...views, say: () => {} })
+  const opened = openParts(config, { log, ...views, former, say: () => {} })
   const parts = change?.(opened) ?? opened
   const stopping = new AbortController()
   const running = run(parts, stopping.signal)

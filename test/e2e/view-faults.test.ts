@@ -109,6 +109,28 @@ sinks:
   t.same(documents('orders'), right)
 })
 
+test('a column that is not there holds the views up, until somebody adds it', async (t) => {
+  const { database, folder, env, documents } = await prepare(t, {
+    'pipeline.yaml': `${connector}views:
+  orders: {root: db.public.orders, compute: {gross: totl * 2}}
+sinks:
+  local: {type: sqlite, from: orders, path: shop.db, table: orders}
+`,
+  })
+  const running = await begin(t, { folder, env })
+  const { reason } = await running.until('views', ({ state }) => state === 'paused')
+  t.match(
+    reason,
+    /^COLUMN_MISSING: views\.orders\.compute\.gross: db\.public\.orders has no column/,
+  )
+  t.match(reason, '"totl"; did you mean total?')
+  await running.until('db', ({ state }) => state === 'running')
+  await database.query('ALTER TABLE orders ADD COLUMN totl int; UPDATE orders SET totl = 4')
+  const gross = () => (documents('orders')['1'] as { gross?: number } | undefined)?.gross
+  await until(() => gross() === 8)
+  t.equal(gross(), 8)
+})
+
 test('rows deleted while a snapshot was cut off vanish from views and sinks', async (t) => {
   const { database, folder, env, documents } = await prepare(
     t,

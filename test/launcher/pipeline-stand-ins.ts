@@ -64,7 +64,7 @@ const counter: ConnectorPlugin<unknown> = {
 async function* changed(topic: string, until: number, file: string, signal: AbortSignal) {
   while (!existsSync(file)) await sleep(20, undefined, { signal })
   const key = (id: number) => change(topic, id).key
-  const later = { timestamp: 1_800_000_000_000, version: BigInt(until + 1) }
+  const later = { timestamp: 1_700_000_100_000, version: BigInt(until + 1) }
   const records = [
     { ...change(topic, 1), ...later, endsCommit: false },
     { ...change(topic, 2), ...later, ordinal: 1, endsCommit: false },

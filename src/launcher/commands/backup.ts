@@ -12,7 +12,7 @@ import { holdsLog } from '../inspect/tap.ts'
 import { openTerminal } from '../terminal.ts'
 
 /** Beside the log, what a pipeline keeps in its data directory. */
-const files = ['paused.json', 'deployed.json']
+const files = ['paused.json', 'deployed.json', 'views.json']
 
 export interface BackupOptions extends Named {
   readonly json?: boolean | undefined

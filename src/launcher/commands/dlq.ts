@@ -1,9 +1,11 @@
-import { type Letter, lettersOf, recordOf } from '../../log/letter.ts'
-import type { ReadOnlyLog } from '../../log/read-only.ts'
+import type { Inspection } from '../../log/inspection.ts'
+import type { Letter } from '../../log/letter.ts'
+import type { Registry } from '../config/registry.ts'
 import { askControl } from '../control/control.ts'
-import { findDataDirectory, openReadOnly } from '../control/data-directory.ts'
+import { findDataDirectory } from '../control/data-directory.ts'
 import type { Dealt } from '../control/replay.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
+import { inspectLog } from '../inspect/inspect-log.ts'
 import { exportLetter, letterAsJson, showLetter, showLetterRow } from '../inspect/letter-text.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
 
@@ -20,13 +22,16 @@ export interface LetterFilter {
 
 export interface DlqOptions extends LetterFilter {
   readonly json?: boolean | undefined
+  readonly registry?: Registry
 }
+
+type Located = Pick<DlqOptions, 'registry'> & { readonly file: string }
 
 /** `millrace dlq ls FILE`: the records that were refused, without their rows. */
 export async function listLetters(file: string, options: DlqOptions): Promise<ExitCode> {
   const terminal = openTerminal()
-  return withLog(file, async (log) => {
-    const letters = select(log, options)
+  return withLog({ file, ...options }, async (log) => {
+    const letters = await select(log, options)
     for (const letter of letters) {
       await terminal.print(options.json ? letterAsJson(letter) : showLetterRow(letter))
     }
@@ -38,9 +43,9 @@ export async function listLetters(file: string, options: DlqOptions): Promise<Ex
 /** `millrace dlq show FILE LETTER`: one letter, with the record as it was refused. */
 export async function showLetters(file: string, options: DlqOptions): Promise<ExitCode> {
   const terminal = openTerminal()
-  return withLog(file, async (log) => {
-    for (const letter of select(log, { ...options, all: true })) {
-      const record = recordOf(log, letter)
+  return withLog({ file, ...options }, async (log) => {
+    const letters = await select(log, { ...options, all: true })
+    for await (const { letter, record } of log.withRecords(letters)) {
       await terminal.print(options.json ? exportLetter(letter, record) : showLetter(letter, record))
     }
     return exitCodes.ok
@@ -50,9 +55,9 @@ export async function showLetters(file: string, options: DlqOptions): Promise<Ex
 /** `millrace dlq export FILE`: letters with their records, one line of JSON for each. */
 export async function exportLetters(file: string, options: DlqOptions): Promise<ExitCode> {
   const terminal = openTerminal()
-  return withLog(file, async (log) => {
-    for (const letter of select(log, options)) {
-      await terminal.print(exportLetter(letter, recordOf(log, letter)))
+  return withLog({ file, ...options }, async (log) => {
+    for await (const { letter, record } of log.withRecords(await select(log, options))) {
+      await terminal.print(exportLetter(letter, record))
     }
     return exitCodes.ok
   })
@@ -69,7 +74,9 @@ export async function dealWithLetters(
 ): Promise<ExitCode> {
   const terminal = openTerminal()
   const directory = findDataDirectory({ file }, process.env)
-  const ids = await withLog(file, async (log) => select(log, options).map(({ id }) => id))
+  const ids = await withLog({ file, ...options }, async (log) => {
+    return (await select(log, options)).map(({ id }) => id)
+  })
   let open = 0
   for (let at = 0; at < ids.length; at += lettersAtOnce) {
     const some = ids.slice(at, at + lettersAtOnce)
@@ -94,8 +101,11 @@ async function tell(dealt: Dealt, { json }: DlqOptions, terminal: Terminal): Pro
 }
 
 /** A letter that was named must be there. */
-function select(log: ReadOnlyLog, { ids = [], sink, code, all }: LetterFilter): readonly Letter[] {
-  const letters = [...lettersOf(log)].filter((letter) => {
+async function select(
+  log: Inspection,
+  { ids = [], sink, code, all }: LetterFilter,
+): Promise<readonly Letter[]> {
+  const letters = (await log.letters()).filter((letter) => {
     if (ids.length > 0) return ids.some((id) => letter.id.startsWith(id))
     if (!all && letter.state !== 'open') return false
     return (
@@ -115,8 +125,11 @@ function isOf({ sink: group }: Letter, name: string): boolean {
   return group.split('.')[1] === name.split('/')[0]
 }
 
-async function withLog<T>(file: string, work: (log: ReadOnlyLog) => Promise<T>): Promise<T> {
-  const log = openReadOnly(findDataDirectory({ file }, process.env))
+async function withLog<T>(
+  { file, registry }: Located,
+  work: (log: Inspection) => Promise<T>,
+): Promise<T> {
+  const log = await inspectLog({ file }, registry)
   try {
     return await work(log)
   } finally {

@@ -6,6 +6,7 @@ import { type Config, loadConfig } from '../config/config.ts'
 import { showFault } from '../config/fault.ts'
 import { type Registry, registry } from '../config/registry.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
+import { askForColumns, columnFaults } from '../run/columns.ts'
 import { openTerminal } from '../terminal.ts'
 
 export interface DoctorOptions {
@@ -18,7 +19,7 @@ export interface DoctorOptions {
 
 /** What was found of one part of a pipeline. */
 export interface Examined {
-  readonly kind: 'log' | 'connector' | 'sink'
+  readonly kind: 'log' | 'connector' | 'views' | 'sink'
   readonly name: string
   readonly type: string
   readonly findings: readonly Finding[]
@@ -54,6 +55,7 @@ function examine(config: Config, patienceMs: number): Promise<Examined[]> {
   return Promise.all([
     ...examineLog(config, patienceMs),
     ...config.connectors.map(examineAs('connector')),
+    ...examineViews(config),
     ...config.sinks.map(examineAs('sink')),
   ])
 }
@@ -64,6 +66,25 @@ function examineLog({ name, log: { kafka }, topics = [] }: Config, patienceMs: n
     const { checkKafka } = await import('../../log/kafka/check.ts')
     const found = checkKafka({ pipeline: name, options: kafka, topics })
     return { kind: 'log', name, type: 'kafka', findings: await collect(found, patienceMs) }
+  }
+  return [examine()]
+}
+
+/** Whether the tables have the columns that views of the configuration name. */
+function examineViews(config: Config): Promise<Examined>[] {
+  if (!config.views.some((view) => 'root' in view)) return []
+  const examine = async (): Promise<Examined> => {
+    const faults = columnFaults(config, await askForColumns(config))
+    const found = faults.map(({ path, what }): Finding => {
+      return { level: 'error', what: `${path}: ${what}` }
+    })
+    const fine: Finding = { level: 'ok', what: 'no column is named that is known to be missing' }
+    return {
+      kind: 'views',
+      name: config.name,
+      type: 'columns',
+      findings: found.length ? found : [fine],
+    }
   }
   return [examine()]
 }

@@ -35,23 +35,24 @@ export async function explainCommand(
   }
 }
 
-function show({ key, id, sink, records, document, verdict, letters }: Explanation): string {
-  const held =
-    document === null
-      ? 'none'
-      : document.deleted
-        ? `deleted at version ${document.version}`
-        : `version ${document.version}`
+function show(explanation: Explanation): string {
+  const { key, id, sink, records, document, others, verdict, letters } = explanation
   return [
     `key ${key}`,
     ...records.map(showStation),
     ...(records.length === 0 ? ['  no record: the topic knows nothing of it'] : []),
-    `document ${id} in ${sink}: ${held}`,
+    ...[...others, { id, document }].map((each) => showFound(each, sink)),
     ...letters.map(({ id, state, code, reason, attempts }) => {
       return `  letter ${id} (${state}), refused ${attempts === 1 ? 'once' : `${attempts} times`} as ${code}: ${reason}`
     }),
     verdicts[verdict],
   ].join('\n')
+}
+
+function showFound({ id, document }: Explanation['others'][number], sink: string): string {
+  const { version, deleted } = document ?? {}
+  const held = version === undefined ? 'none' : `${deleted ? 'deleted at ' : ''}version ${version}`
+  return `document ${id} in ${sink}: ${held}`
 }
 
 function showStation({ topic, offset, version, timestamp, does }: Station): string {

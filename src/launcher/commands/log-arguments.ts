@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
-import type { RewindTo } from '../control/rewind.ts'
+import type { Destination } from '../../log/inspection.ts'
 import type { ExitCode } from '../exit.ts'
 import type { BackupOptions } from './backup.ts'
 import type { OffsetsOptions } from './offsets.ts'
 import type { RegistryCommandOptions } from './registry.ts'
 import { count, time } from './sink-arguments.ts'
-import type { CopyOptions, TopicsOptions } from './topics.ts'
+import type { TopicsOptions } from './topics.ts'
+import type { CopyOptions } from './topics-copy.ts'
+import type { CreateOptions } from './topics-create.ts'
 
 type End = (code: ExitCode) => void
 
@@ -41,14 +43,16 @@ Examples:
 }
 
 function addTopics(program: Command, end: End): void {
-  const topics = program.command('topics').description('List, show and copy topics.')
+  const topics = program.command('topics').description('List, show, create and copy topics.')
   topics.addHelpText(
     'after',
     `
 Examples:
   $ millrace topics ls pipeline.yaml
   $ millrace topics show shop.orders pipeline.yaml
-  $ millrace topics copy data/shop data/copy shop.orders`,
+  $ millrace topics create pipeline.yaml --dry-run
+  $ millrace topics copy data/shop data/copy shop.orders
+  $ millrace topics copy embedded.yaml kafka.yaml`,
   )
   located(topics.command('ls').description('List all topics, with their sizes.')).action(
     async (file: string | undefined, options: TopicsOptions) => {
@@ -66,14 +70,24 @@ Examples:
     end(await showOneTopic(topic, { ...options, file }))
   })
   topics
+    .command('create')
+    .description('Make the topics that a configuration names, where they are on Kafka.')
+    .argument('<file>', 'the configuration, in YAML')
+    .option('--dry-run', 'only say what would be made')
+    .option('--json', 'print JSON, one topic a line')
+    .action(async (file: string, options: CreateOptions) => {
+      const { createTopics } = await import('./topics-create.ts')
+      end(await createTopics(file, options))
+    })
+  topics
     .command('copy')
     .description('Copy what topics hold into another log; a later copy adds what is new.')
-    .argument('<from>', 'a data directory; it may be in use')
-    .argument('<to>', 'another one; it must not be in use')
+    .argument('<from>', 'a configuration, or a data directory; it may be in use')
+    .argument('<to>', 'another one; nothing may run on its data directory')
     .argument('[topics...]', 'which topics; all if none is named')
     .option('--json', 'print JSON, one topic a line')
     .action(async (from: string, to: string, names: string[], options: CopyOptions) => {
-      const { copyTopicsCommand } = await import('./topics.ts')
+      const { copyTopicsCommand } = await import('./topics-copy.ts')
       end(await copyTopicsCommand(from, to, { ...options, topics: names }))
     })
 }
@@ -102,7 +116,9 @@ Examples:
     .option('--to-beginning', 'from the first record')
     .option('--to-end', 'leave out what it has not read')
     .option('--to-time <time>', 'from the first record that is as new as this', time)
-    .option('--to-sequence <sequence>', 'from this sequence on', count)
+    .option('--to-sequence <sequence>', 'from this sequence on; on the embedded log', count)
+    .option('--to-offset <offset>', 'from this offset on', count)
+    .option('--partition <partition>', 'with --to-offset: only in this partition', count)
     .option('--dry-run', 'only say what would happen')
     .action(async (file: string, name: string, options: RewindArguments) => {
       const to = placeIn(options)
@@ -138,23 +154,27 @@ function addViews(program: Command, end: End): void {
     })
 }
 
-const places = ['--to-beginning', '--to-end', '--to-time', '--to-sequence']
+const places = ['--to-beginning', '--to-end', '--to-time', '--to-sequence', '--to-offset']
 
 interface RewindArguments {
   readonly toBeginning?: boolean
   readonly toEnd?: boolean
   readonly toTime?: number
   readonly toSequence?: number
+  readonly toOffset?: number
+  readonly partition?: number
   readonly dryRun?: boolean
 }
 
 /** The only place that is given. */
-function placeIn({ toBeginning, toEnd, toTime, toSequence }: RewindArguments) {
-  const given: RewindTo[] = [
+function placeIn(options: RewindArguments) {
+  const { toBeginning, toEnd, toTime, toSequence, toOffset, partition } = options
+  const given: Destination[] = [
     ...(toBeginning ? ['beginning' as const] : []),
     ...(toEnd ? ['end' as const] : []),
     ...(toTime === undefined ? [] : [{ time: toTime }]),
     ...(toSequence === undefined ? [] : [{ sequence: toSequence }]),
+    ...(toOffset === undefined ? [] : [{ offset: toOffset, partition }]),
   ]
   return given.length === 1 ? given[0] : undefined
 }

@@ -1,13 +1,14 @@
-import { existsSync } from 'node:fs'
-import { ReadOnlyLog } from '../../log/read-only.ts'
-import { type Config, loadConfig } from '../config/config.ts'
+import { loadConfig } from '../config/config.ts'
 import { type Fault, showFault } from '../config/fault.ts'
 import { type Registry, registry } from '../config/registry.ts'
 import { type ExitCode, exitCodes } from '../exit.ts'
-import { planChanges, showPlan } from '../inspect/plan.ts'
+import { type InspectedPipeline, inspectPipeline } from '../inspect/inspect-log.ts'
+import { type Change, planChanges, showPlan } from '../inspect/plan.ts'
 import { holdsLog } from '../inspect/tap.ts'
-import { stateBuiltBy } from '../inspect/view-state.ts'
+import { topicDifferences } from '../inspect/topic-differences.ts'
+import { stateBuiltBy, viewsGroup } from '../inspect/view-state.ts'
 import { readDeployment } from '../run/deployment.ts'
+import { spareOf } from '../run/upgrade.ts'
 import { loadViews } from '../run/views.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
 
@@ -26,30 +27,31 @@ export async function planCommand(
   if (!loaded.ok) return faulty(loaded.faults, terminal, json)
   const views = await loadViews(loaded.config)
   if (!views.ok) return faulty(views.faults, terminal, json)
-  const changes = await withLog(loaded.config, (log) =>
-    planChanges({
-      config: loaded.config,
-      topology: views.topology,
-      streams: views.streams,
-      last: readDeployment(loaded.config.log.path),
-      log,
-      builtBy: (group) => (log === undefined ? '' : stateBuiltBy(log, group)),
-    }),
-  )
+  const changes = await look({ ...loaded, ...views })
   await terminal.print(json ? JSON.stringify({ v: 1, changes }) : showPlan(changes))
   return changes.length === 0 ? exitCodes.ok : exitCodes.changes
 }
 
-async function withLog<T>(
-  { log: { path } }: Config,
-  look: (log: ReadOnlyLog | undefined) => T,
-): Promise<T> {
-  if (!existsSync(path) || !holdsLog(path)) return look(undefined)
-  const log = new ReadOnlyLog(path)
+async function look(pipeline: InspectedPipeline): Promise<readonly Change[]> {
+  const { config, topology, streams } = pipeline
+  const { path, type } = config.log
+  const isThere = type === 'kafka' || holdsLog(path)
+  const log = isThere ? await inspectPipeline(pipeline) : undefined
   try {
-    return look(log)
+    const views = viewsGroup(config.name)
+    const groups = [views, spareOf(views), ...streams.map(({ name }) => `${config.name}.${name}`)]
+    const built = new Map<string, string>()
+    for (const group of groups) built.set(group, await stateBuiltBy(config, group))
+    return planChanges({
+      ...{ config, topology, streams },
+      last: readDeployment(path),
+      topics: (await log?.names()) ?? [],
+      groups: ((await log?.groups()) ?? []).map(({ group }) => group),
+      differences: log === undefined ? [] : await topicDifferences(config, pipeline, log),
+      builtBy: (group) => built.get(group) ?? '',
+    })
   } finally {
-    await log.close()
+    await log?.close()
   }
 }
 

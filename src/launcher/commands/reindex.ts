@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Registry, registry } from '../config/registry.ts'
 import { askControl, type Question } from '../control/control.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
+import { joinReadings } from '../inspect/partitioned-reading.ts'
 import { type Looking, lookAt, type Subject } from '../inspect/sink-subject.ts'
 import { showCount } from '../inspect/status-text.ts'
 import { type Verified, verify } from '../inspect/verify.ts'
@@ -114,13 +115,16 @@ async function compare(
   subject: Subject,
   sample: number | undefined,
 ): Promise<Verified> {
-  const reindexing = subject.reindexing!()
-  const reading = await reindexing.read()
+  const sides = Array.from({ length: subject.partitions }, (_, partition) => {
+    return subject.reindexing!(partition)
+  })
+  const [first, ...others] = await Promise.all(sides.map((side) => side.read()))
+  const reading = joinReadings([first!, ...others])
   try {
     return (await verify(log, { ...subject, reading }, { sample, patienceMs })).verified
   } finally {
     await reading.close()
-    await reindexing.close()
+    for (const side of sides) await side.close()
   }
 }
 

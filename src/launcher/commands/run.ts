@@ -12,6 +12,7 @@ import { serveHttp } from '../inspect/console.ts'
 import { statusOf } from '../inspect/status.ts'
 import { narrate, untilNothingIsLeft } from '../inspect/watch.ts'
 import { type Deployment, describeDeployment, saveDeployment } from '../run/deployment.ts'
+import { findFormerViews } from '../run/former-views.ts'
 import { type OpenedLog, openLog } from '../run/opened-log.ts'
 import { openParts } from '../run/parts.ts'
 import { type Parts, run } from '../run/pipeline.ts'
@@ -37,6 +38,7 @@ export async function runCommand(file: string, options: RunOptions = {}): Promis
   const views = await loadViews(config)
   if (!views.ok) return invalid(views.faults, terminal)
   const say = (name: string, line: string) => terminal.note(`${name}: ${line}`)
+  const former = await findFormerViews(config, views.topology)
   let opened: OpenedLog
   try {
     opened = await openLog({ config, ...views, say: (line) => say('log', line) })
@@ -45,7 +47,7 @@ export async function runCommand(file: string, options: RunOptions = {}): Promis
     terminal.note(describeError(error))
     return exitCodes.failed
   }
-  const parts = openParts(config, { log: opened.log, ...views, say })
+  const parts = openParts(config, { log: opened.log, ...views, former, say })
   const changed = options.change?.(parts) ?? parts
   return await runParts(changed, opened, {
     config,
@@ -68,10 +70,11 @@ interface Running {
 
 async function runParts(
   parts: Parts,
-  { log, letters: openLetters, serve }: OpenedLog,
+  { log, letters: openLetters, serve, announce }: OpenedLog,
   { config, mask, terminal, drainMs, deployment, topology }: Running,
 ): Promise<ExitCode> {
   const { path } = config.log
+  const hasInputs = (config.inputs ?? []).length > 0
   const startedAt = new Date()
   const status = () => statusOf(parts, { startedAt, path, mask, openLetters })
   keepPaused(parts, path)
@@ -91,10 +94,13 @@ async function runParts(
     return once(async () => ({ said: askForSnapshot(parts, asked) }))
   })
   const http = config.http && (await serveHttp(config.http, { parts, log, topology, status }))
+  if (http !== undefined) announce(config.http?.url ?? http.url)
   for (const line of summary(config)) terminal.note(line)
   if (http !== undefined) terminal.note(`  answers at ${http.url}`)
   const telling = narrate(parts, status, terminal, ended.signal)
-  const end = untilNothingIsLeft(parts, status, ended.signal).then(() => ended.abort())
+  const end = untilNothingIsLeft(parts, { status, hasInputs }, ended.signal).then(() =>
+    ended.abort(),
+  )
   const running = run(parts, either).then(async () => {
     ended.abort()
     await Promise.all([telling, end, serving.done, control(), http?.close()])

@@ -1,7 +1,7 @@
+import type { Destination } from '../../log/inspection.ts'
 import { askControl, type Question } from '../control/control.ts'
 import { findDataDirectory } from '../control/data-directory.ts'
 import { readPauses, savePause } from '../control/pauses.ts'
-import type { RewindTo } from '../control/rewind.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
 import { openTerminal } from '../terminal.ts'
 
@@ -10,7 +10,7 @@ export type SinkOrder = Extract<Question, { readonly ask: 'sink' }>['do']
 export interface SinkOptions {
   readonly do: SinkOrder
   /** Where to rewind to; to the beginning if it is missing. */
-  readonly to?: RewindTo | undefined
+  readonly to?: Destination | undefined
 }
 
 /** `millrace sink pause|resume|rewind|refill FILE SINK`: one sink, while all else runs. */

@@ -1,10 +1,9 @@
 import { loadConfig } from '../config/config.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { type Registry, registry } from '../config/registry.ts'
-import { findDataDirectory, type Named, openReadOnly } from '../control/data-directory.ts'
+import type { Named } from '../control/data-directory.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { copyTopics } from '../inspect/copy-topics.ts'
-import { showCount } from '../inspect/status-text.ts'
+import { inspectLog } from '../inspect/inspect-log.ts'
 import { showTopic, showTopics, type TopicReport, topicReports } from '../inspect/topic-report.ts'
 import { policyOfConfig } from '../run/cleaning.ts'
 import { loadViews } from '../run/views.ts'
@@ -26,40 +25,28 @@ export async function listTopics(options: TopicsOptions): Promise<ExitCode> {
 
 /** `millrace topics show TOPIC`: all that is known of one. */
 export async function showOneTopic(topic: string, options: TopicsOptions): Promise<ExitCode> {
-  const reports = await readReports(options)
-  const found = reports.find((each) => each.topic === topic)
-  if (found === undefined) {
-    const names = reports.map((each) => each.topic)
-    throw new CommandFailure(`there is no topic ${topic}${didYouMean(topic, names)}`)
-  }
+  const found = await readReport(topic, options)
   await openTerminal().print(options.json ? JSON.stringify(found) : showTopic(found))
   return exitCodes.ok
 }
 
-export interface CopyOptions {
-  readonly json?: boolean | undefined
-}
-
-/** `millrace topics copy FROM TO [TOPIC…]`: from one data directory into another. */
-export async function copyTopicsCommand(
-  from: string,
-  to: string,
-  { topics, json }: CopyOptions & { readonly topics: readonly string[] },
-): Promise<ExitCode> {
-  const terminal = openTerminal()
-  for await (const { topic, records } of copyTopics(from, to, topics)) {
-    const line = `${topic}: ${showCount(records)} records copied`
-    await terminal.print(json ? JSON.stringify({ topic, records }) : line)
-  }
-  return exitCodes.ok
-}
-
 async function readReports(options: TopicsOptions): Promise<readonly TopicReport[]> {
-  const directory = findDataDirectory(options, process.env)
-  const policyOf = await policyIn(options)
-  const log = openReadOnly(directory)
+  const log = await inspectLog(options, options.registry)
   try {
-    return topicReports(log, policyOf)
+    return await topicReports(log, await log.names(), await policyIn(options))
+  } finally {
+    await log.close()
+  }
+}
+
+/** Of any topic, also one of others on the same cluster. */
+async function readReport(topic: string, options: TopicsOptions): Promise<TopicReport> {
+  const log = await inspectLog(options, options.registry)
+  try {
+    const [found] = await topicReports(log, [topic], await policyIn(options))
+    if (found !== undefined) return found
+    const hint = didYouMean(topic, await log.names())
+    throw new CommandFailure(`there is no topic ${topic}${hint}`)
   } finally {
     await log.close()
   }

@@ -135,5 +135,10 @@ async function documentsOf(
 ): Promise<readonly Texts[]> {
   const held = await reading.some(differences.map(({ id }) => id))
   const byId = new Map(held.map(({ id, doc }) => [id, doc]))
-  return differences.map(({ id }) => ({ topic: state.textOf(id), sink: byId.get(id) ?? null }))
+  return Promise.all(
+    differences.map(async ({ id }) => ({
+      topic: await state.textOf(id),
+      sink: byId.get(id) ?? null,
+    })),
+  )
 }

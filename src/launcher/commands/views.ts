@@ -1,11 +1,8 @@
-import { MillraceError } from '../../core/errors.ts'
-import { openEmbeddedLog } from '../../log/embedded.ts'
 import { type Config, loadConfig } from '../config/config.ts'
 import { showFault } from '../config/fault.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { type Registry, registry } from '../config/registry.ts'
 import { CommandFailure, type ExitCode, exitCodes } from '../exit.ts'
-import { holdsLog } from '../inspect/tap.ts'
 import { outdateState, viewsGroup } from '../inspect/view-state.ts'
 import { loadViews } from '../run/views.ts'
 import { openTerminal } from '../terminal.ts'
@@ -36,7 +33,7 @@ export async function resetView(
   if (!loaded.ok) throw new CommandFailure(loaded.faults.map(showFault).join('\n'))
   const { config, mask } = loaded
   const found = await find(config, name)
-  const isReset = await outdate(config, found)
+  const isReset = await outdateState(config, found.group, found.kept)
   const { kind, rebuilt } = found
   const what = isReset ? found.what : 'has not begun yet: there is nothing to reset'
   const told = { v: 1, name, kind, reset: isReset, rebuilt, what }
@@ -45,15 +42,15 @@ export async function resetView(
 }
 
 async function find(config: Config, name: string): Promise<Resettable> {
-  if (config.log.type !== 'embedded') {
-    throw new CommandFailure(
-      'the state of views on Kafka cannot be reset: only that of a data directory can',
-    )
-  }
   const loaded = await loadViews(config)
   if (!loaded.ok) throw new CommandFailure(loaded.faults.map(showFault).join('\n'))
   const { topology, streams } = loaded
-  if (streams.some((stream) => stream.name === name)) {
+  const stream = streams.find((each) => each.name === name)
+  if (stream !== undefined) {
+    const { partitions = 1 } = stream.options
+    if (partitions > 1 && config.log.type === 'kafka') {
+      throw new CommandFailure(`${name} has ${partitions} tasks, which only begin anew together`)
+    }
     const what = 'is made anew from the log at the next start; all is told again with new versions'
     const group = `${config.name}.${name}`
     return { kind: 'topology', group, rebuilt: [name], kept: new Set(), what }
@@ -66,18 +63,4 @@ async function find(config: Config, name: string): Promise<Resettable> {
   const together = rebuilt.length === 1 ? '' : `, with all views (${rebuilt.join(', ')}),`
   const what = `is built anew${together} from the log at the next start; only differences are told`
   return { kind: 'view', group: viewsGroup(config.name), rebuilt, kept: topology.keptStates, what }
-}
-
-/** Returns whether there was any state. */
-async function outdate({ log: { path } }: Config, { group, kept }: Resettable): Promise<boolean> {
-  if (!holdsLog(path)) return false
-  const log = await openEmbeddedLog({ path }).catch((error: unknown) => {
-    if (!(error instanceof MillraceError) || error.code !== 'LOG_IN_USE') throw error
-    throw new CommandFailure(`${error.message} Stop it first: a reset takes effect at a start.`)
-  })
-  try {
-    return await outdateState(log, group, kept)
-  } finally {
-    await log.close()
-  }
 }

@@ -4,12 +4,14 @@ import { z } from 'zod'
 import type { ConnectorPlugin, SinkPlugin } from '../../core/plugin.ts'
 import { secret } from '../../core/secret.ts'
 import { type KafkaOptions, kafkaOptions, withFiles } from '../../log/kafka/options.ts'
+import { type KafkaTopics, kafkaTopic } from '../../log/kafka/topic-options.ts'
 import type { Branch } from '../../streams/declared/branch.ts'
 import { crossCheck } from './cross-check.ts'
 import { readDeclared } from './declared.ts'
 import { Draft } from './draft.ts'
 import type { Fault, Place } from './fault.ts'
 import type { Environment } from './interpolate.ts'
+import { checkTopics, inputsOf } from './kafka-topics.ts'
 import { Mask } from './mask.ts'
 import { readParts } from './part-options.ts'
 import type { Registry } from './registry.ts'
@@ -32,8 +34,10 @@ export interface Config {
   readonly http?: HttpConfig
   readonly views: readonly ViewConfig[]
   readonly sinks: readonly SinkConfig[]
-  /** The topics that the connectors write, unless patterns leave that open. */
+  /** The topics that connectors and others write, unless patterns leave that open. */
   readonly topics: readonly string[] | undefined
+  /** Those of them that others write. */
+  readonly inputs?: readonly string[]
   /** What topics keep, other than by default. */
   readonly topicRules?: TopicRules
 }
@@ -42,6 +46,7 @@ export interface HttpConfig {
   readonly host: string
   readonly port: number
   readonly token?: string | undefined
+  readonly url?: string | undefined
 }
 
 export interface ConnectorConfig {
@@ -66,6 +71,8 @@ export interface DeclaredView {
   readonly name: string
   readonly place: Place
   readonly root: Branch
+  /** Its section of the file. */
+  readonly written: unknown
 }
 
 export interface SinkConfig {
@@ -113,6 +120,14 @@ export function readLogPath(file: string, environment: Environment): string | re
   return resolve(dirname(resolve(file)), log.path ?? `data/${name}`)
 }
 
+/** Where the log of a configuration is, whatever else is wrong with it. */
+export function readLogType(file: string, environment: Environment): Config['log']['type'] {
+  const text = readText(file)
+  if (text instanceof Error) return 'embedded'
+  const draft = new Draft(text, { file, environment, mask: new Mask() })
+  return draft.readable && draft.at(['log', 'type']) === 'kafka' ? 'kafka' : 'embedded'
+}
+
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host)
 }
@@ -143,19 +158,32 @@ const frame = z.strictObject({
       host: z.string().min(1).default('127.0.0.1').describe('The address to listen on.'),
       port: z.int().min(0).max(65_535).describe('The port; 0 for any that is free.'),
       token: secret('Asked of every request, as a bearer token.').optional(),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('Where other instances reach this one; by default `http://<host>:<port>`.'),
     })
     .refine(({ host, token }) => token !== undefined || isLoopback(host), {
       error: 'needs a `token` on an address that others can reach',
     })
     .optional()
     .describe('Answers questions over HTTP: status, metrics, stores and views.'),
-  connectors: z.record(z.string(), z.unknown()).describe('Where changes come from, by name.'),
+  connectors: z
+    .record(z.string(), z.unknown())
+    .prefault({})
+    .describe('Where changes come from, by name.'),
   views: z.record(z.string(), z.unknown()).prefault({}).describe('What is made of them, by name.'),
   sinks: z.record(z.string(), z.unknown()).prefault({}).describe('Where changes go, by name.'),
   topics: z.record(z.string(), topicOptions).prefault({}).describe('What topics keep, by name.'),
 })
 
-const onKafka = frame.extend({ log: kafkaOptions })
+const onKafka = frame.extend({
+  log: kafkaOptions,
+  topics: z
+    .record(z.string(), topicOptions.extend(kafkaTopic.shape))
+    .prefault({})
+    .describe('What topics keep, how they are made, written and read, by name.'),
+})
 
 type Top = z.infer<typeof frame> | z.infer<typeof onKafka>
 
@@ -166,10 +194,11 @@ function frameOf(
   return draft.at(['log', 'type']) === 'kafka' ? onKafka : frame
 }
 
-function logOf({ name, log }: Top, directory: string): Config['log'] {
+function logOf({ name, log, topics }: Top, directory: string): Config['log'] {
   const path = resolve(directory, log.path ?? `data/${name}`)
   if (!('brokers' in log)) return { ...log, path }
-  return { type: 'kafka', path, kafka: withFiles(log, (file) => resolve(directory, file)) }
+  const options = withFiles(log, (file) => resolve(directory, file))
+  return { type: 'kafka', path, kafka: { ...options, topics: topics as KafkaTopics } }
 }
 
 const view = z.strictObject({
@@ -191,11 +220,14 @@ function compose(draft: Draft, registry: Registry, directory: string): Config | 
   const sinks = readParts(draft, directory, { section: 'sinks', plugins: registry.sinks })
   const views = draft.names(['views']).flatMap((name) => readView(draft, name, directory) ?? [])
   const name = top?.name ?? String(draft.at(['name']))
-  const linked = crossCheck(draft, { name, connectors, views, sinks })
+  const inputs = inputsOf(draft)
+  const linked = crossCheck(draft, { name, connectors, views, sinks, inputs })
+  checkTopics(draft)
   if (top === undefined) return undefined
   const { http, topics: topicRules } = top
   const served = http === undefined ? {} : { http }
-  return { name, log: logOf(top, directory), ...served, connectors, views, ...linked, topicRules }
+  const log = logOf(top, directory)
+  return { name, log, ...served, connectors, views, ...linked, inputs, topicRules }
 }
 
 function readView(draft: Draft, name: string, directory: string): ViewConfig | undefined {
@@ -203,10 +235,18 @@ function readView(draft: Draft, name: string, directory: string): ViewConfig | u
   const place = draft.place(path)
   if (draft.names(path).includes('root')) {
     const root = readDeclared(draft, path)
-    return root && { name, place, root }
+    return root && { name, place, root, written: draft.at(path) }
   }
   const found = draft.parse(view, path)
   return found && { name, place, module: resolve(directory, found.module), export: found.export }
+}
+
+/** Views of which the sections were kept, none if one of them cannot be read. */
+export function readWrittenViews(views: Readonly<Record<string, unknown>>): readonly ViewConfig[] {
+  const options = { file: 'views.json', environment: {}, mask: new Mask() }
+  const draft = new Draft(JSON.stringify({ views }), options)
+  const found = draft.names(['views']).flatMap((name) => readView(draft, name, '/') ?? [])
+  return draft.faults.length > 0 ? [] : found
 }
 
 function checkNames(draft: Draft): void {
@@ -215,9 +255,13 @@ function checkNames(draft: Draft): void {
       if (!partName.test(name)) draft.report([section, name], `${nameRule}`, 'name')
     }
   }
-  const connectors = draft.at(['connectors'])
-  if (connectors !== undefined && draft.names(['connectors']).length === 0)
-    draft.report(['connectors'], 'must name at least one connector', 'name')
+  const isEmpty = draft.names([]).length === 0
+  if (isEmpty || draft.names(['connectors']).length > 0 || inputsOf(draft).length > 0) return
+  const isGiven = draft.at(['connectors']) !== undefined
+  const [path, what] = isGiven
+    ? [['connectors'], 'must name at least one connector']
+    : [[], 'needs `connectors`, or a topic with `input`']
+  draft.report(path, what, 'name')
 }
 
 function readText(file: string): string | Error {

@@ -11,6 +11,8 @@ export interface Found {
   readonly connectors: readonly PartOptions<ConnectorPlugin<unknown>>[]
   readonly views: readonly ViewConfig[]
   readonly sinks: readonly PartOptions<SinkPlugin<unknown>>[]
+  /** Topics that others write. */
+  readonly inputs: readonly string[]
 }
 
 export interface Linked {
@@ -22,7 +24,7 @@ export interface Linked {
 export function crossCheck(draft: Draft, found: Found): Linked {
   checkModules(draft, found.views)
   checkPrefixes(draft, found)
-  const topics = connectorTopics(draft, found)
+  const topics = writtenTopics(draft, found)
   const sinks = found.sinks.map(({ name, plugin, options, from }) => ({
     name,
     plugin,
@@ -32,7 +34,30 @@ export function crossCheck(draft: Draft, found: Found): Linked {
       return findTopic(draft, ['sinks', name, 'from', ...written], each, { found, topics })
     }),
   }))
+  checkOwners(draft, sinks)
   return { sinks, topics }
+}
+
+/** What one topic is written to must not be written by another: their checkpoints would fight. */
+function checkOwners(draft: Draft, sinks: readonly SinkConfig[]): void {
+  const owners = new Map<string, string>()
+  for (const { name, plugin, options, from } of sinks) {
+    for (const { topic } of from) {
+      const owned = plugin.owns?.(options, { topic })
+      if (owned === undefined) continue
+      const owner = owners.get(owned)
+      const here = `${topic} by ${name}`
+      if (owner === undefined) owners.set(owned, here)
+      else draft.report(['sinks', name, 'from'], fightingOver(owned, owner, here))
+    }
+  }
+}
+
+function fightingOver(owned: string, owner: string, other: string): string {
+  const fix = owned.startsWith('the file')
+    ? 'put {topic} into the path, or make a sink for each'
+    : 'leave `table` to its default, or make a sink for each'
+  return `would write both ${owner} and ${other} to ${owned}: ${fix}`
 }
 
 function checkPrefixes(draft: Draft, { connectors }: Found): void {
@@ -55,8 +80,11 @@ interface Prefixed {
   readonly outbox?: { readonly 'route.topic.replacement': string }
 }
 
-/** The topics that connectors write; undefined if one is faulty, or has patterns for names. */
-function connectorTopics(draft: Draft, { name, connectors }: Found): readonly string[] | undefined {
+/** The topics that connectors and others write; undefined if one is faulty, or has patterns for names. */
+function writtenTopics(
+  draft: Draft,
+  { name, connectors, inputs }: Found,
+): readonly string[] | undefined {
   const isOpen = connectors.some(({ options }) => {
     const { tables, outbox } = options as Prefixed
     return outbox !== undefined || tables?.some((table) => table.includes('*'))
@@ -75,7 +103,7 @@ function connectorTopics(draft: Draft, { name, connectors }: Found): readonly st
   }
   return isOpen || connectors.length < draft.names(['connectors']).length
     ? undefined
-    : [...owners.keys()]
+    : [...owners.keys(), ...inputs]
 }
 
 /** A topic has one writer: versions of two would mean nothing to each other. */

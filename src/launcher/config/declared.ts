@@ -126,7 +126,7 @@ function readFields(draft: Draft, path: Path): readonly Field[] | undefined {
 
 /** A column by its name alone, which need not be one that an expression can spell. */
 function columnNamed(name: string): Expression {
-  return { text: name, names: [name], name, evaluate: (names) => names.get(name) }
+  return { text: name, paths: [[name]], name, evaluate: (names) => names.get(name) }
 }
 
 function readOrder(draft: Draft, path: Path): readonly Order[] {

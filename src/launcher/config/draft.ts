@@ -37,13 +37,19 @@ export class Draft {
     if (!this.readable) return
     this.#interpolate()
     this.value = this.#source.value()
-    for (const { scalar } of this.#source.scalars()) this.#hideUrls(scalar.value)
+    for (const { path, scalar } of this.#source.scalars()) {
+      this.#hideUrls(scalar.value)
+      for (const step of path) this.#hideName(step)
+    }
   }
 
   /** Everything found wrong, in the order of the text. */
   get faults(): readonly Fault[] {
     const { mask } = this.#options
-    return inOrder(this.#faults).map((fault) => ({ ...fault, what: mask.clean(fault.what) }))
+    return inOrder(this.#faults).map(({ path, what, ...place }) => ({
+      ...place,
+      ...{ path: mask.clean(path), what: mask.clean(what) },
+    }))
   }
 
   report(path: Path, what: string, of: 'name' | 'value' = 'value'): void {
@@ -139,6 +145,13 @@ export class Draft {
 
   #hideUrls(value: unknown): void {
     if (typeof value === 'string') this.#options.mask.hidePasswords(value)
+  }
+
+  /** What stands as a name may be a URL in the wrong place; and a salt is part of its option. */
+  #hideName(step: string | number): void {
+    this.#hideUrls(step)
+    const salt = /\.with\.salt\.(.+)$/.exec(String(step))?.[1]
+    if (salt !== undefined) this.#options.mask.hide(salt)
   }
 
   #show(path: Path, value: unknown, shape: Shape, base: Path): string {

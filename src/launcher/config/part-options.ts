@@ -127,7 +127,8 @@ function withCertificates(tls: Readonly<Record<string, unknown>>, directory: str
  * `system` is the operating system's store of certificates.
  */
 function place(path: unknown, directory: string): unknown {
-  if (typeof path !== 'string' || isAbsolute(path) || /^([-:{]|system$)/.test(path)) return path
+  if (typeof path !== 'string' || isAbsolute(path) || /^([-:]|\{\s*"|system$)/.test(path))
+    return path
   return resolve(directory, path)
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { PolicyOf, TopicPolicy } from '../../core/topic-policy.ts'
+import { topicPattern } from '../../log/topic-pattern.ts'
 import { isTicksTopic } from '../../streams/tick.ts'
 
 /** What `topics` in the configuration says of the topics with a name. As Kafka. */
@@ -69,7 +70,7 @@ export interface TableTopics {
  */
 export function policiesOf(rules: TopicRules, tables: TableTopics): PolicyOf {
   const patterns = Object.entries(rules).map(([name, options]) => ({
-    pattern: patternOf(name),
+    pattern: topicPattern(name),
     options,
   }))
   return (topic) => {
@@ -99,9 +100,4 @@ function policyOf(options: Complete): TopicPolicy {
     deleteRetentionMs: options['delete.retention.ms'],
     minCompactionLagMs: options['min.compaction.lag.ms'],
   }
-}
-
-function patternOf(name: string): RegExp {
-  const escaped = name.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
-  return new RegExp(`^${escaped}$`)
 }

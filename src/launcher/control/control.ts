@@ -26,7 +26,7 @@ import { z } from 'zod'
 import { CommandFailure } from '../exit.ts'
 
 const item = z.union([
-  z.strictObject({ sequence: z.int(), offset: z.string() }),
+  z.strictObject({ partition: z.int(), sequence: z.string(), offset: z.string() }),
   z.strictObject({ key: z.string(), version: z.string() }),
 ])
 
@@ -58,6 +58,7 @@ export const question = z.discriminatedUnion('ask', [
         z.enum(['beginning', 'end']),
         z.strictObject({ time: z.number() }),
         z.strictObject({ sequence: z.int() }),
+        z.strictObject({ offset: z.int(), partition: z.int().optional() }),
       ])
       .optional(),
   }),

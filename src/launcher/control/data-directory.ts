@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { ReadOnlyLog } from '../../log/read-only.ts'
 import { readLogPath } from '../config/config.ts'
 import { showFault } from '../config/fault.ts'
 import type { Environment } from '../config/interpolate.ts'
@@ -33,12 +32,6 @@ export function findDataDirectory({ file, data }: Named, environment: Environmen
 /** An embedded log, or the state of a pipeline whose log is on Kafka. */
 function holdsData(directory: string): boolean {
   return holdsLog(directory) || existsSync(join(directory, 'state.mdb'))
-}
-
-/** The log in a data directory. Throws a sentence if it is on Kafka. */
-export function openReadOnly(directory: string): ReadOnlyLog {
-  if (holdsLog(directory) || !holdsData(directory)) return new ReadOnlyLog(directory)
-  throw new CommandFailure(`the log of ${directory} is on Kafka: use Kafka's own tools for that`)
 }
 
 function existing(directory: string): string {

@@ -1,6 +1,5 @@
 import type { LogRecord } from '../../core/record.ts'
-import type { EmbeddedLog } from '../../log/embedded.ts'
-import { recordAt } from '../../log/scan.ts'
+import type { Inspection } from '../../log/inspection.ts'
 import type { SinkPart } from '../run/pipeline.ts'
 import { writeThrough } from '../run/write-through.ts'
 import type { Item } from './control.ts'
@@ -13,15 +12,18 @@ export interface Mended {
 
 /** Has a sink write records of its topic again, and delete what the topic knows nothing of. */
 export async function* mend(
-  { part, log }: { readonly part: SinkPart; readonly log: EmbeddedLog },
+  { part, log }: { readonly part: SinkPart; readonly log: Inspection },
   items: readonly Item[],
   signal: AbortSignal,
 ): AsyncGenerator<Mended> {
   const topic = part.topics[0]!
-  const records = items.map((item, i) =>
-    'key' in item
-      ? tombstone(topic, item, i)
-      : recordAt(log, topic, { sequence: item.sequence, offset: BigInt(item.offset) }),
+  const records = await Promise.all(
+    items.map(async (item, i) => {
+      if ('key' in item) return tombstone(log, topic, { ...item, ordinal: i })
+      const { partition, sequence, offset } = item
+      const place = { partition, sequence: BigInt(sequence), offset: BigInt(offset) }
+      return log.recordAt(topic, place)
+    }),
   )
   const found = records.filter((record) => record !== undefined)
   const outcomes = found.length === 0 ? [] : await writeThrough(part, found, signal)
@@ -34,21 +36,22 @@ export async function* mend(
 }
 
 /** A delete that no topic holds. Its place is made up: before all offsets. */
-function tombstone(
+async function tombstone(
+  log: Inspection,
   topic: string,
-  { key, version }: Extract<Item, { readonly key: string }>,
-  ordinal: number,
-): LogRecord {
+  deleted: { readonly key: string; readonly version: string; readonly ordinal: number },
+): Promise<LogRecord> {
+  const key = Buffer.from(deleted.key, 'base64')
   return {
     topic,
-    partition: 0,
+    partition: await log.partitionOf(topic, key),
     offset: -1n,
     sequence: 0n,
-    key: Buffer.from(key, 'base64'),
+    key,
     value: null,
     timestamp: Date.now(),
-    version: BigInt(version),
-    ordinal,
+    version: BigInt(deleted.version),
+    ordinal: deleted.ordinal,
     endsCommit: true,
   }
 }

@@ -1,4 +1,4 @@
-import type { EmbeddedLog } from '../../log/embedded.ts'
+import type { Log } from '../../core/log.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { CommandFailure } from '../exit.ts'
 import type { Parts, SinkPart } from '../run/pipeline.ts'
@@ -6,16 +6,16 @@ import type { Reindexes } from '../run/reindexes.ts'
 import type { Question } from './control.ts'
 import { mend } from './mend.ts'
 import { readPauses, savePause } from './pauses.ts'
-import { replayLetters, skipLetters } from './replay.ts'
-import { positionFor, type RewindTo } from './rewind.ts'
+import { type LetterBox, replayLetters, skipLetters } from './replay.ts'
+import { refill, rewind } from './rewind.ts'
 
 export interface Operated {
   readonly parts: Parts
-  /** Undefined where it is on Kafka, where sinks can be controlled, but not rewound. */
-  readonly log: EmbeddedLog | undefined
+  readonly log: Log
+  readonly box: LetterBox
   /** The data directory. */
   readonly directory: string
-  readonly reindexes: Reindexes | undefined
+  readonly reindexes: Reindexes
 }
 
 export type Operation = Extract<Question, { readonly ask: 'sink' | 'letters' | 'mend' | 'reindex' }>
@@ -26,26 +26,20 @@ export async function* operate(
   asked: Operation,
   signal: AbortSignal,
 ): AsyncGenerator<unknown> {
-  const { parts, log } = operated
+  const { parts, box } = operated
   if (asked.ask === 'sink') yield* control(operated, asked)
   else if (asked.ask === 'reindex') yield await reindex(operated, asked)
   else if (asked.ask === 'mend') {
     const part = sinkNamed(parts, asked.part)[0]!
-    yield* mend({ part, log: embedded(log) }, asked.items, signal)
-  } else if (asked.do === 'skip') yield* skipLetters(embedded(log), asked.ids)
-  else yield* replayLetters({ parts, log: embedded(log) }, asked.ids, signal)
-}
-
-function embedded<T>(part: T | undefined): T {
-  if (part !== undefined) return part
-  throw new CommandFailure('that needs the embedded log, and the log of this pipeline is on Kafka')
+    yield* mend({ part, log: box.log }, asked.items, signal)
+  } else if (asked.do === 'skip') yield* skipLetters(box, asked.ids)
+  else yield* replayLetters({ parts, box }, asked.ids, signal)
 }
 
 async function reindex(
-  { parts, log: found, reindexes: running }: Operated,
+  { parts, log, reindexes }: Operated,
   { part: name, do: order }: Extract<Operation, { readonly ask: 'reindex' }>,
 ): Promise<unknown> {
-  const [log, reindexes] = [embedded(found), embedded(running)]
   const part = sinkNamed(parts, name)[0]!
   if (order === 'status') return reindexes.status(part, await log.describe())
   return { said: order === 'start' ? reindexes.start(part) : await reindexes.end(part, order) }
@@ -81,14 +75,14 @@ async function* control(
 }
 
 async function controlPart(
-  { log, directory }: Operated,
+  { box, directory }: Operated,
   part: SinkPart,
   asked: Extract<Operation, { readonly ask: 'sink' }>,
 ): Promise<string> {
   if (asked.do === 'pause') return pause(part, directory)
   if (asked.do === 'resume') return resume(part, directory)
-  if (asked.do === 'refill') return refill(part)
-  return rewind(part, embedded(log), asked.to)
+  if (asked.do === 'refill') return refill(part, box.log)
+  return rewind(part, box.log, asked.to)
 }
 
 /** Written down first: what is paused stays paused, whatever happens. */
@@ -110,37 +104,4 @@ function resume({ name, gate, guard, meter }: SinkPart, directory: string): stri
   savePause(directory, 'sinks', [name], null)
   gate.open()
   return 'goes on from where it was'
-}
-
-async function refill({ gate }: SinkPart): Promise<string> {
-  await gate.order(async ({ sink, source }) => {
-    await sink.resume(source.name)
-    await sink.clear(source.name)
-  })
-  return `is emptied, and filled from the beginning${stillPaused(gate)}`
-}
-
-async function rewind(
-  { gate, topics }: SinkPart,
-  log: EmbeddedLog,
-  to: RewindTo = 'beginning',
-): Promise<string> {
-  const position = await positionFor(log, topics, to)
-  const timestamp = typeof to === 'object' && 'time' in to ? to.time : 0
-  await gate.order(async ({ sink, source }) => {
-    await sink.resume(source.name)
-    await sink.commit({ source: source.name, position, timestamp })
-  })
-  if (to === 'end')
-    return `goes on from the end; what it had not read is left out${stillPaused(gate)}`
-  return `goes on from ${placeName(to)}; what it holds stays, as no older version replaces a newer one${stillPaused(gate)}`
-}
-
-function placeName(to: RewindTo): string {
-  if (typeof to === 'string') return `the ${to}`
-  return 'time' in to ? new Date(to.time).toISOString() : `sequence ${to.sequence}`
-}
-
-function stillPaused({ pausedSince }: SinkPart['gate']): string {
-  return pausedSince === null ? '' : ', once it is resumed'
 }

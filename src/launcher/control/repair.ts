@@ -33,7 +33,7 @@ export async function* repair(
 ): AsyncGenerator<Repaired> {
   const items: { readonly id: string; readonly item: Item }[] = []
   for (const difference of differences) {
-    const item = itemFor(difference, subject, state)
+    const item = await itemFor(difference, subject, state)
     if (typeof item === 'string') yield { id: difference.id, mended: false, note: item }
     else items.push({ id: difference.id, item })
   }
@@ -60,15 +60,20 @@ async function ask(
 }
 
 /** What to have the sink do, or why nothing can be done. */
-function itemFor(difference: Difference, subject: Subject, state: TopicState): Item | string {
+async function itemFor(
+  difference: Difference,
+  subject: Subject,
+  state: TopicState,
+): Promise<Item | string> {
   const { id, kind, letter } = difference
   if (kind === 'refused') return `the sink refuses it: see letter ${letter}`
-  const record = state.recordOf(id)
+  const record = await state.recordOf(id)
   if (kind !== 'extra') {
     if (record === undefined) return 'the log no longer holds its record'
     const isNewer = BigInt(difference.held ?? 0) > record.version
     if (isNewer) return 'the sink holds a newer version than the topic: refill it'
-    return { sequence: Number(record.sequence), offset: String(record.offset) }
+    const { partition, sequence, offset } = record
+    return { partition, sequence: String(sequence), offset: String(offset) }
   }
   const key = record?.key ?? subject.reading.keyOf(id)
   if (key === undefined) return 'its key cannot be told from its id: refill the sink'

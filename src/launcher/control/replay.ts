@@ -1,8 +1,7 @@
 import type { LogRecord } from '../../core/record.ts'
 import type { Outcome } from '../../core/sink.ts'
-import type { EmbeddedLog } from '../../log/embedded.ts'
-import { type Letter, type LetterState, lettersOf } from '../../log/letter.ts'
-import { newestOf } from '../../log/scan.ts'
+import type { Inspection } from '../../log/inspection.ts'
+import type { Letter, LetterState } from '../../log/letter.ts'
 import { CommandFailure } from '../exit.ts'
 import type { Parts, SinkPart } from '../run/pipeline.ts'
 import { writeThrough } from '../run/write-through.ts'
@@ -14,22 +13,25 @@ export interface Dealt {
   readonly note: string | null
 }
 
+/** The letters of a log, and the right to note what became of them. */
+export interface LetterBox {
+  readonly log: Inspection
+  settle(letter: Letter, state: LetterState, note: string | null): Promise<void>
+}
+
 export interface Replaying {
   readonly parts: Parts
-  readonly log: EmbeddedLog
+  readonly box: LetterBox
 }
 
 /** So many letters are written at a time. */
 const batchLetters = 100
 
 /** Marks letters as done with. One that is done with already stays as it is. */
-export async function* skipLetters(
-  log: EmbeddedLog,
-  ids: readonly string[],
-): AsyncGenerator<Dealt> {
-  for (const letter of find(log, ids)) {
+export async function* skipLetters(box: LetterBox, ids: readonly string[]): AsyncGenerator<Dealt> {
+  for (const letter of await find(box, ids)) {
     const note = 'skipped by an operator'
-    if (letter.state === 'open') yield await settle(log, letter, 'skipped', note)
+    if (letter.state === 'open') yield await settle(box, letter, 'skipped', note)
     else yield { id: letter.id, state: letter.state, note: letter.note }
   }
 }
@@ -40,16 +42,16 @@ export async function* skipLetters(
  * letter open that was written: writing it once more changes nothing.
  */
 export async function* replayLetters(
-  { parts, log }: Replaying,
+  { parts, box }: Replaying,
   ids: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<Dealt> {
-  const letters = find(log, ids)
+  const letters = await find(box, ids)
   for (const [sink, own] of Map.groupBy(letters, ({ sink }) => sink)) {
     const part = parts.sinks.find(({ group }) => group === sink)
     if (part === undefined) throw new CommandFailure(`${sink}: ${noPart}`)
     for (const [topic, refused] of Map.groupBy(own, ({ topic }) => topic)) {
-      yield* replayTopic({ part, log, topic }, refused, signal)
+      yield* replayTopic({ part, box, topic }, refused, signal)
     }
   }
 }
@@ -59,31 +61,30 @@ const noPart =
 
 interface OneTopic {
   readonly part: SinkPart
-  readonly log: EmbeddedLog
+  readonly box: LetterBox
   readonly topic: string
 }
 
 async function* replayTopic(
-  { part, log, topic }: OneTopic,
+  { part, box, topic }: OneTopic,
   letters: readonly Letter[],
   signal: AbortSignal,
 ): AsyncGenerator<Dealt> {
-  const from = Math.min(...letters.map(({ sequence }) => sequence))
-  const keys = new Set(letters.flatMap(({ key }) => key ?? []))
-  const newest = await newestOf(log, topic, { keys, from })
+  const newest = await newestOf(box.log, topic, letters)
   const current: Pending[] = []
   for (const letter of letters) {
     const record = letter.key === null ? undefined : newest.get(letter.key)
     if (letter.state === 'written') {
       yield { id: letter.id, state: 'written', note: letter.note }
-    } else if (record?.offset === letter.offset) current.push({ letter, record })
-    else yield await settle(log, letter, 'outdated', outdated(letter, record))
+    } else if (record?.offset === letter.offset && record.partition === letter.partition)
+      current.push({ letter, record })
+    else yield await settle(box, letter, 'outdated', outdated(letter, record))
   }
   for (let at = 0; at < current.length; at += batchLetters) {
     const batch = current.slice(at, at + batchLetters)
     const records = batch.map(({ record }) => record)
     const outcomes = await writeThrough(part, records, signal)
-    for (const [i, { letter }] of batch.entries()) yield await note(log, letter, outcomes[i]!)
+    for (const [i, { letter }] of batch.entries()) yield await note(box, letter, outcomes[i]!)
   }
 }
 
@@ -99,25 +100,43 @@ function outdated({ key }: Letter, newest: LogRecord | undefined): string {
   return `${what}, at offset ${newest.offset}`
 }
 
-async function note(log: EmbeddedLog, letter: Letter, outcome: Outcome): Promise<Dealt> {
+async function note(box: LetterBox, letter: Letter, outcome: Outcome): Promise<Dealt> {
   if (outcome === 'stale') {
-    return settle(log, letter, 'outdated', 'the target holds a newer version')
+    return settle(box, letter, 'outdated', 'the target holds a newer version')
   }
-  if (typeof outcome === 'string') return settle(log, letter, 'written', 'replayed')
+  if (typeof outcome === 'string') return settle(box, letter, 'written', 'replayed')
   return { id: letter.id, state: 'open', note: `${outcome.code}: ${outcome.reason}` }
 }
 
 async function settle(
-  log: EmbeddedLog,
+  box: LetterBox,
   letter: Letter,
   state: LetterState,
   note: string,
 ): Promise<Dealt> {
-  await log.letters.settle(letter, state, note)
+  await box.settle(letter, state, note)
   return { id: letter.id, state, note }
 }
 
-function find(log: EmbeddedLog, ids: readonly string[]): readonly Letter[] {
+async function find({ log }: LetterBox, ids: readonly string[]): Promise<readonly Letter[]> {
   const wanted = new Set(ids)
-  return [...lettersOf(log)].filter(({ id }) => wanted.has(id))
+  return (await log.letters()).filter(({ id }) => wanted.has(id))
+}
+
+/** The newest record of each letter's key, by the key as text. */
+async function newestOf(
+  log: Inspection,
+  topic: string,
+  letters: readonly Letter[],
+): Promise<ReadonlyMap<string, LogRecord>> {
+  const keys = new Set(letters.flatMap(({ key }) => key ?? []))
+  const places = letters.map(({ partition, offset, sequence }) => {
+    return { partition, offset, sequence: BigInt(sequence) }
+  })
+  const newest = new Map<string, LogRecord>()
+  for await (const record of log.scan(topic, places).more()) {
+    const key = record.key === null ? null : Buffer.from(record.key).toString()
+    if (key !== null && keys.has(key)) newest.set(key, record)
+  }
+  return newest
 }

@@ -1,56 +1,89 @@
-import type { Position } from '../../core/source.ts'
-import { encodePosition, startOf } from '../../log/position.ts'
-import type { Readable } from '../../log/readable.ts'
-import { positionOfBeginning, positionSince, scanTopic } from '../../log/scan.ts'
+import type { LogRecord } from '../../core/record.ts'
+import {
+  type Destination,
+  type Inspection,
+  NoSuchPlace,
+  type PlaceFound,
+} from '../../log/inspection.ts'
 import { CommandFailure } from '../exit.ts'
+import type { Stopped } from '../run/gate.ts'
+import type { SinkPart } from '../run/pipeline.ts'
 
-/** Where to go back to: the beginning, the end, a time in ms since 1970, or a sequence. */
-export type RewindTo =
-  | 'beginning'
-  | 'end'
-  | { readonly time: number }
-  | { readonly sequence: number }
-
-/** The position meant, of a reader of these topics. Throws if no record is as new as the time. */
-export async function positionFor(
-  log: Readable,
+/** As `Inspection.placesFor`, for people. */
+export async function placesFor(
+  log: Inspection,
   topics: readonly string[],
-  to: RewindTo,
-): Promise<Position> {
-  if (to === 'beginning') return positionOfBeginning(log)
-  if (to === 'end') return at(log, log.head)
-  if ('sequence' in to) {
-    if (to.sequence > log.head) {
-      throw new CommandFailure(`the log has come to sequence ${log.head}, not to ${to.sequence}`)
-    }
-    return withoutGap(log, topics, to.sequence)
+  to: Destination,
+): Promise<ReadonlyMap<number, PlaceFound>> {
+  try {
+    return await log.placesFor(topics, to)
+  } catch (error) {
+    throw error instanceof NoSuchPlace ? new CommandFailure(error.message) : error
   }
-  const since = await positionSince(log, topics, to.time)
-  if (since === undefined) {
-    throw new CommandFailure(`no record of ${topics.join(', ')} is as new as that`)
-  }
-  return withoutGap(log, topics, Number(since.split(':')[1]))
 }
 
-/** How many records there are from a sequence on. */
-export async function countFrom(
-  log: Readable,
-  topics: readonly string[],
-  from: number,
-): Promise<number> {
-  let count = 0
-  for (const topic of topics) {
-    for await (const _ of scanTopic(log, topic, { from, end: log.visible([topic]) })) count++
-  }
-  return count
+/** Has a sink go on from another place. Says what follows. */
+export async function rewind(
+  { gate, topics }: SinkPart,
+  log: Inspection,
+  to: Destination = 'beginning',
+): Promise<string> {
+  const places = await placesFor(log, topics, to)
+  const timestamp = typeof to === 'object' && 'time' in to ? to.time : 0
+  const elsewhere = await orderAll(gate, [...places.keys()], async (stopped) => {
+    const place = places.get(stopped.partition)
+    if (place !== undefined) await goTo(stopped, place, timestamp)
+  })
+  const later = `${elsewhere}${stillPaused(gate)}`
+  if (to === 'end') return `goes on from the end; what it had not read is left out${later}`
+  const kept = 'what it holds stays, as no older version replaces a newer one'
+  return `goes on from ${placeName(to)}; ${kept}${later}`
 }
 
-/** Where something was removed since, reading begins at the beginning: more than asked for. */
-function withoutGap(log: Readable, topics: readonly string[], sequence: number): Position {
-  const floor = Math.max(...topics.map((topic) => log.lanes.get(topic)?.floor ?? 0))
-  return sequence < floor ? positionOfBeginning(log) : at(log, sequence)
+/** Has a sink forget all that it has written. Says what follows. */
+export async function refill({ gate, topics }: SinkPart, log: Inspection): Promise<string> {
+  const partitions = await log.partitions(topics[0]!)
+  const elsewhere = await orderAll(gate, Array(partitions).keys(), async ({ sink, source }) => {
+    await sink.resume(source.name)
+    await sink.clear(source.name)
+  })
+  return `is emptied, and filled from the beginning${elsewhere}${stillPaused(gate)}`
 }
 
-function at(log: Readable, sequence: number): Position {
-  return encodePosition({ start: startOf(log.history, sequence), sequence, ordinal: 0 })
+async function goTo(
+  { sink, source }: Stopped<LogRecord>,
+  { position }: PlaceFound,
+  timestamp: number,
+): Promise<void> {
+  await sink.resume(source.name)
+  await sink.commit({ source: source.name, position, timestamp })
+  source.ack(position)
+}
+
+/** Says which of the partitions another process has, where the same is to be asked for. */
+async function orderAll(
+  gate: SinkPart['gate'],
+  partitions: Iterable<number>,
+  work: (stopped: Stopped<LogRecord>) => Promise<void>,
+): Promise<string> {
+  const done = new Set<number>()
+  await gate.order(async (stopped) => {
+    await work(stopped)
+    done.add(stopped.partition)
+  })
+  const left = [...partitions].filter((partition) => !done.has(partition))
+  if (left.length === 0) return ''
+  return `; not so for what another process reads, partition ${left.join(', ')}: ask that one, too`
+}
+
+function placeName(to: Destination): string {
+  if (typeof to === 'string') return `the ${to}`
+  if ('time' in to) return new Date(to.time).toISOString()
+  if ('sequence' in to) return `sequence ${to.sequence}`
+  const where = to.partition === undefined ? '' : ` of partition ${to.partition}`
+  return `offset ${to.offset}${where}`
+}
+
+function stillPaused({ pausedSince }: SinkPart['gate']): string {
+  return pausedSince === null ? '' : ', once it is resumed'
 }

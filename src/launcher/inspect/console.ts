@@ -1,18 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { acknowledged, decodePosition } from '../../../connectors/postgres/position.ts'
+import type { Holder, Routed, StoreOf } from '../../console/holder.ts'
 import { type Serving, type Subject, serveConsole } from '../../console/server.ts'
-import type { Log, LogInfo } from '../../core/log.ts'
-import type { Position } from '../../core/source.ts'
-import { EmbeddedLog } from '../../log/embedded.ts'
-import { getJson } from '../../log/environment.ts'
-import { StagedStore } from '../../log/staged-store.ts'
+import type { Log } from '../../core/log.ts'
+import type { Queryable } from '../../core/queryable.ts'
 import { FlowGraph } from '../../streams/flow-graph.ts'
+import { MemoryStore } from '../../streams/memory-store.ts'
 import { answerRoute } from '../../streams/routes.ts'
 import { State } from '../../streams/state.ts'
+import type { StreamTopology } from '../../streams/stream-topology.ts'
 import type { Topology } from '../../streams/topology.ts'
 import { readableView } from '../../streams/view-reader.ts'
-import type { Parts, StreamPart, ViewsPart } from '../run/pipeline.ts'
+import type { Parts, StreamPart } from '../run/pipeline.ts'
+import { isTable } from '../run/views.ts'
 import { showMetrics } from './metrics.ts'
+import { holderOf } from './state-holder.ts'
 import type { Status } from './status.ts'
 
 export interface Asked {
@@ -50,85 +50,48 @@ class PipelineSubject implements Subject {
   }
 
   names() {
-    const stores = this.#streams.flatMap((part) => [...(this.#graph(part)?.stores.keys() ?? [])])
-    return { stores, views: this.#asked.topology.views.map(({ name }) => name) }
+    const stores = this.#streams.flatMap(({ topology }) => storesOf(topology))
+    const views = this.#asked.topology.views.map(({ name }) => name)
+    return { stores, views: views.filter((name) => !isTable(name)) }
   }
 
-  open(kind: 'stores' | 'views', name: string) {
+  holder(kind: 'stores' | 'views', name: string): Holder<Queryable> | undefined {
+    const { parts, topology } = this.#asked
     if (kind === 'stores') {
-      for (const part of this.#streams) {
-        const store = this.#graph(part)?.store(name)
-        if (store !== undefined) return store
-      }
-      return undefined
+      const part = this.#streams.find((each) => storesOf(each.topology).includes(name))
+      if (part === undefined) return undefined
+      return holderOf(this.#asked, part, (state) => graphOf(part.topology, state).store(name)!)
     }
-    const { views } = this.#asked.parts
-    const isView = this.#asked.topology.views.some((view) => view.name === name)
-    const state = isView && views !== undefined ? this.#state(views) : undefined
-    return state && readableView(state, name)
+    const isView = topology.views.some((view) => view.name === name)
+    if (!isView || parts.views === undefined) return undefined
+    return holderOf(this.#asked, parts.views, (state) => readableView(state, name))
   }
 
-  route(path: string) {
-    for (const part of this.#streams) {
-      const rest = path.startsWith(`/${part.name}/`) ? path.slice(part.name.length + 1) : undefined
-      const graph = rest === undefined ? undefined : this.#graph(part)
-      if (graph === undefined) continue
-      const found = answerRoute(part.topology.options.routes ?? {}, rest!, (name) =>
-        graph.store(name),
-      )
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-
-  /** The connectors have read the WAL up to there, and the views all that the log held then. */
-  async reached(version: bigint, signal: AbortSignal): Promise<boolean> {
-    const { parts, log } = this.#asked
-    const readers = [...(parts.views === undefined ? [] : [parts.views]), ...this.#streams]
-    let goal: LogInfo | undefined
-    while (!signal.aborted) {
-      if (goal === undefined && this.#connectorsAreAt(version)) {
-        if (log instanceof EmbeddedLog) await log.settled()
-        goal = await log.describe()
-      }
-      const then = goal
-      if (then && readers.every((part) => part.progress.lag(then, part.topics).records === 0)) {
-        return true
-      }
-      await sleep(5)
-    }
-    return false
+  route(path: string): Routed | undefined {
+    const part = this.#streams.find(({ name }) => path.startsWith(`/${name}/`))
+    const routes = part?.topology.options.routes
+    if (part === undefined || routes === undefined) return undefined
+    const rest = path.slice(part.name.length + 1)
+    const holder = holderOf(this.#asked, part, (state): StoreOf => {
+      const graph = graphOf(part.topology, state)
+      return (name) => graph.store(name)
+    })
+    return { holder, run: (store) => answerRoute(routes, rest, store) }
   }
 
   get #streams(): readonly StreamPart[] {
     return this.#asked.parts.streams ?? []
   }
+}
 
-  #connectorsAreAt(version: bigint): boolean {
-    const { log, parts } = this.#asked
-    if (!(log instanceof EmbeddedLog)) return false
-    return parts.connectors.every(({ name }) => {
-      const { positions } = log.environment
-      const stored = getJson<{ position: Position }>(positions, `${parts.pipeline}.${name}`)
-      if (stored === undefined) return false
-      const position = decodePosition(stored.position)
-      return position.snapshot === undefined && acknowledged(position) >= version
-    })
-  }
+/** The topology on a state, to be looked at only. */
+function graphOf(topology: StreamTopology, state: State): FlowGraph {
+  return new FlowGraph(topology, state, {
+    ...{ emission: 'perCommit', write: () => {}, readsChanges: true },
+  })
+}
 
-  #graph(part: StreamPart): FlowGraph | undefined {
-    const state = this.#state(part)
-    return (
-      state &&
-      new FlowGraph(part.topology, state, { emission: 'perCommit', write: () => {}, cacheBytes: 0 })
-    )
-  }
-
-  /** A view of the durable state; what is written to it goes nowhere. */
-  #state({ group }: ViewsPart): State | undefined {
-    const { log } = this.#asked
-    if (!(log instanceof EmbeddedLog)) return undefined
-    const id = getJson<number>(log.environment.meta, `task/${group}`)
-    return id === undefined ? undefined : new State(new StagedStore(log.environment.state, id))
-  }
+/** Names of the stores that a topology has, whatever is in them. */
+function storesOf(topology: StreamTopology): readonly string[] {
+  return [...graphOf(topology, new State(new MemoryStore(), 0)).stores.keys()]
 }

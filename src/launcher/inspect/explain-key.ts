@@ -1,17 +1,16 @@
 import { decodeDocument } from '../../core/document.ts'
 import { keyId } from '../../core/document-id.ts'
-import type { StoredDocument } from '../../core/reading.ts'
+import { type StoredDocument, statesOf, type ToldState } from '../../core/reading.ts'
 import type { LogRecord } from '../../core/record.ts'
-import { type Letter, lettersOf } from '../../log/letter.ts'
-import { decodePosition } from '../../log/position.ts'
-import type { ReadOnlyLog } from '../../log/read-only.ts'
-import { scanTopic } from '../../log/scan.ts'
+import type { Inspection } from '../../log/inspection.ts'
+import type { Letter } from '../../log/letter.ts'
 import type { Subject } from './sink-subject.ts'
 import { digestOf } from './topic-state.ts'
 
 /** A record on the way of a key, without its row. */
 export interface Station {
   readonly topic: string
+  readonly partition: number
   readonly offset: string
   readonly sequence: string
   readonly version: string
@@ -28,10 +27,17 @@ export interface Explanation {
   readonly id: string
   /** The newest last, by topic in the order in which they are passed. */
   readonly records: readonly Station[]
-  readonly document: { readonly version: string; readonly deleted: boolean } | null
+  readonly document: Found | null
+  /** What else the newest record concerns: the set that a row has left, more keys of a cache. */
+  readonly others: readonly { readonly id: string; readonly document: Found | null }[]
   /** `pending`: the sink has not come to the newest record yet. */
   readonly verdict: 'agree' | 'pending' | 'refused' | 'differ'
   readonly letters: readonly Pick<Letter, 'id' | 'state' | 'code' | 'reason' | 'attempts'>[]
+}
+
+export interface Found {
+  readonly version: string
+  readonly deleted: boolean
 }
 
 /** So many records of a key are shown of each topic. */
@@ -42,7 +48,7 @@ const newest = 3
  * of its column, or as the id in the sink. Undefined if neither topic nor sink knows it.
  */
 export async function explainKey(
-  log: ReadOnlyLog,
+  log: Inspection,
   subject: Subject,
   wanted: string,
 ): Promise<Explanation | undefined> {
@@ -50,26 +56,27 @@ export async function explainKey(
   const isIt = matcher(wanted, subject)
   const found = await lastOf(log, topic, isIt)
   const last = found.at(-1)
-  const id = last?.key ? reading.idOf(last.key) : wanted
-  const position = await reading.checkpoint()
-  const document = (await reading.some([id]))[0]
-  if (last === undefined && document === undefined) return undefined
+  const states = statesOfKey(reading, last, wanted)
+  const positions = await reading.checkpoints()
+  const held = new Map((await reading.some(states.map(({ id }) => id))).map((at) => [at.id, at]))
+  if (last === undefined && held.size === 0) return undefined
   const before = origin === topic ? [] : await lastOf(log, origin, isIt)
-  const letters = lettersOfKey(log, subject, last)
-  const delivered = (position && decodePosition(position)?.sequence) ?? 0
-  const isRefused = letters.some(({ state, offset }) => {
-    return offset === last?.offset && (state === 'open' || state === 'skipped')
+  const letters = await lettersOfKey(log, subject, last)
+  const isRefused = letters.some(({ state, offset, partition }) => {
+    const isLast = offset === last?.offset && partition === last.partition
+    return isLast && (state === 'open' || state === 'skipped')
   })
-  const agrees = agree(subject, last, document)
-  const isPending = last !== undefined && Number(last.sequence) >= delivered
+  const agrees = states.every((state) => agree(subject, last, state, held.get(state.id)))
+  const position = positions.get(last?.partition ?? 0) ?? null
+  const { id } = states.at(-1)!
+  const isPending = last !== undefined && !log.isPassed(position, topic, last)
   return {
     sink: subject.name,
     key: last?.key ? Buffer.from(last.key).toString() : wanted,
     id,
     records: [...before, ...found].map((record) => station(record, subject)),
-    document: document
-      ? { version: String(document.version), deleted: document.doc === null }
-      : null,
+    document: foundOf(held.get(id)),
+    others: states.slice(0, -1).map(({ id }) => ({ id, document: foundOf(held.get(id)) })),
     verdict: agrees ? 'agree' : isRefused ? 'refused' : isPending ? 'pending' : 'differ',
     letters: letters.map(({ id, state, code, reason, attempts }) => {
       return { id, state, code, reason, attempts }
@@ -78,12 +85,12 @@ export async function explainKey(
 }
 
 async function lastOf(
-  log: ReadOnlyLog,
+  log: Inspection,
   topic: string,
   isIt: (key: Uint8Array) => boolean,
 ): Promise<readonly LogRecord[]> {
   const last: LogRecord[] = []
-  for await (const record of scanTopic(log, topic, { end: log.visible([topic]) })) {
+  for await (const record of log.scan(topic).more()) {
     if (record.key === null || !isIt(record.key)) continue
     last.push(record)
     if (last.length > newest) last.shift()
@@ -113,39 +120,54 @@ function normal(text: string): string | undefined {
   }
 }
 
-function lettersOfKey(
-  log: ReadOnlyLog,
+async function lettersOfKey(
+  log: Inspection,
   { group, topic }: Subject,
   last: LogRecord | undefined,
-): readonly Letter[] {
+): Promise<readonly Letter[]> {
   if (!last?.key) return []
   const text = Buffer.from(last.key).toString()
-  return [...lettersOf(log)].filter((letter) => {
+  return (await log.letters()).filter((letter) => {
     return letter.sink === group && letter.topic === topic && letter.key === text
   })
+}
+
+/** At least one: of a record that concerns nothing in the sink, what would be there of its key. */
+function statesOfKey(
+  reading: Subject['reading'],
+  last: LogRecord | undefined,
+  wanted: string,
+): readonly ToldState[] {
+  const states = last === undefined ? [] : statesOf(reading, last)
+  if (states.length > 0) return states
+  return [{ id: last?.key ? reading.idOf(last.key) : wanted, doc: null }]
+}
+
+function foundOf(held: StoredDocument | undefined): Found | null {
+  return held ? { version: String(held.version), deleted: held.doc === null } : null
 }
 
 function agree(
   { reading }: Subject,
   record: LogRecord | undefined,
+  { doc }: ToldState,
   held: StoredDocument | undefined,
 ): boolean {
-  const document = record && decodeDocument(record, reading.idOf)
-  const doc = held?.doc ?? null
-  if (document === undefined || typeof document === 'string' || 'code' in document) {
-    return doc === null
+  const found = held?.doc ?? null
+  if (doc === null) {
+    const isLate = reading.tellsDeletes && held && record && held.version < record.version
+    return found === null && !isLate
   }
-  if (document.body === null) return doc === null
-  if (doc === null) return reading.expires
-  const text = reading.render?.(document.body) ?? Buffer.from(document.body).toString()
-  return held!.version === document.version && digestOf(text) === digestOf(doc)
+  if (found === null) return reading.expires
+  return held!.version === record!.version && digestOf(doc()) === digestOf(found)
 }
 
 function station(record: LogRecord, { reading }: Subject): Station {
-  const { topic, offset, sequence, version, ordinal, timestamp } = record
+  const { topic, partition, offset, sequence, version, ordinal, timestamp } = record
   const document = decodeDocument(record, reading.idOf)
   return {
     topic,
+    partition,
     offset: String(offset),
     sequence: String(sequence),
     version: String(version),

@@ -3,10 +3,10 @@ import { headersOf, type Letter } from '../../log/letter.ts'
 
 /** One line for people: what it is, of whom, and why. No row. */
 export function showLetterRow(letter: Letter): string {
-  const { id, state, sink, topic, offset, attempts, lastAt, code, reason, note } = letter
+  const { id, state, sink, attempts, lastAt, code, reason, note } = letter
   const done = state === 'open' ? '' : ` [${state}${note === null ? '' : `: ${note}`}]`
   const times = attempts === 1 ? '' : ` (${attempts} times)`
-  return `${id}  ${nameOf(sink)}  ${topic}:${offset}  ${time(lastAt)}${times}  ${code}: ${reason}${done}`
+  return `${id}  ${nameOf(sink)}  ${placeOf(letter)}  ${time(lastAt)}${times}  ${code}: ${reason}${done}`
 }
 
 /** All that is known of a letter, as JSON. No row, but the key. */
@@ -23,11 +23,11 @@ export function letterAsJson(letter: Letter): string {
 /** Everything, with the record. */
 export function showLetter(letter: Letter, record: LogRecord | undefined): string {
   const { id, state, note, key, code, reason, attempts, firstAt, lastAt } = letter
-  const { sink, topic, offset, version, stage } = letter
+  const { sink, version, stage } = letter
   return [
     `letter   ${id} (${state}${note === null ? '' : `: ${note}`})`,
     `sink     ${sink}`,
-    `record   ${topic}:${offset}, version ${version}`,
+    `record   ${placeOf(letter)}, version ${version}`,
     `refused  ${attempts === 1 ? 'once' : `${attempts} times`}, first ${time(firstAt)}, last ${time(lastAt)}`,
     `stage    ${stage}`,
     `code     ${code}`,
@@ -64,6 +64,11 @@ const strict = new TextDecoder('utf-8', { fatal: true })
 
 function text(value: Uint8Array | null): string {
   return value === null ? '(tombstone)' : Buffer.from(value).toString()
+}
+
+/** The number of a partition is told where it is not the only one. */
+function placeOf({ topic, partition, offset }: Letter): string {
+  return partition === 0 ? `${topic}:${offset}` : `${topic}:${partition}:${offset}`
 }
 
 function time(at: number): string {

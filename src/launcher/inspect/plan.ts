@@ -1,20 +1,21 @@
-import { storedGroups } from '../../log/groups.ts'
-import type { ReadOnlyLog } from '../../log/read-only.ts'
 import type { StreamTopology } from '../../streams/stream-topology.ts'
 import type { Topology } from '../../streams/topology.ts'
 import type { Config } from '../config/config.ts'
 import type { TopicRules } from '../config/topic-rules.ts'
 import { policyOfConfig } from '../run/cleaning.ts'
 import { type Deployment, describeDeployment } from '../run/deployment.ts'
+import { keptOnKafka } from '../run/kafka-topics.ts'
 import { groupOf } from '../run/parts.ts'
+import { spareOf } from '../run/upgrade.ts'
+import type { TopicDifferences } from './topic-differences.ts'
 import { showPolicy } from './topic-report.ts'
 import { viewsGroup } from './view-state.ts'
 
-/** One thing that a start with a configuration would change. */
+/** One thing that a start with a configuration would change, or finds other than configured. */
 export interface Change {
   readonly kind: 'connector' | 'view' | 'topology' | 'sink' | 'topic' | 'group'
   readonly name: string
-  readonly change: 'new' | 'changed' | 'removed'
+  readonly change: 'new' | 'changed' | 'removed' | 'differs'
   /** What follows from it. */
   readonly what: string
 }
@@ -26,8 +27,11 @@ export interface Planned {
   readonly streams: readonly StreamTopology[]
   /** What ran last on the data directory. */
   readonly last: Deployment | undefined
-  /** The log, if there is one. */
-  readonly log: ReadOnlyLog | undefined
+  /** The topics that there are, and the groups of their readers. */
+  readonly topics: readonly string[]
+  readonly groups: readonly string[]
+  /** In what topics on Kafka differ from the configuration. */
+  readonly differences: readonly TopicDifferences[]
   /** Hash of the definition that a task's state was made by, by its group; empty if none. */
   readonly builtBy: (group: string) => string
 }
@@ -42,6 +46,7 @@ export function planChanges(planned: Planned): readonly Change[] {
     ...topologyChanges(planned, next),
     ...partChanges('sink', last?.sinks ?? {}, next.sinks),
     ...topicChanges(planned),
+    ...topicsApart(planned),
     ...groupChanges(planned),
   ]
 }
@@ -85,9 +90,9 @@ function* viewChanges(
   const before = last?.views ?? {}
   const builtBy = builtByOf(viewsGroup(config.name))
   const isRebuilt = builtBy !== '' && builtBy !== topology.hash
-  const rebuilt = isRebuilt
-    ? 'all views are built anew from the log; only differences are told'
-    : ''
+  const isKept = builtByOf(spareOf(viewsGroup(config.name))) === topology.hash
+  const how = isKept ? 'go back to the state that was kept' : 'are built anew from the log'
+  const rebuilt = isRebuilt ? `all views ${how}; only differences are told` : ''
   let isNamed = false
   for (const [name, digest] of Object.entries(next.views)) {
     if (before[name] === digest) continue
@@ -126,23 +131,24 @@ function* topologyChanges(
 function topologyFuture(state: string, hash: string): string {
   if (state === '') return 'is built from the log'
   if (state === hash) return 'goes on from where it has come to'
-  return 'begins anew from the log; all is told again with new versions'
+  return 'begins anew from the log; all is told again with new versions, and keys that no longer occur stay in its topics'
 }
 
-function* topicChanges({ config, topology, streams, last, log }: Planned): Generator<Change> {
-  const known = new Set([...(log?.lanes.all ?? [])].map(({ topic }) => topic))
-  const policyOf = policyOfConfig(config, topology)
+function* topicChanges(planned: Planned): Generator<Change> {
+  const { config, topology, streams, last, topics } = planned
+  const known = new Set(topics)
+  const policyOf = policyIn(planned)
   const written = [
     ...(config.topics ?? []),
     ...topology.views.map(({ topic }) => topic),
     ...streams.flatMap(({ outputs }) => outputs),
   ]
   for (const topic of new Set(written)) {
-    if (known.has(topic)) continue
+    if (known.has(topic) || config.inputs?.includes(topic)) continue
     const what = `is made once something is written to it; cleanup: ${showPolicy(policyOf(topic))}`
     yield { kind: 'topic', name: topic, change: 'new', what }
   }
-  if (last === undefined) return
+  if (last === undefined || config.log.type === 'kafka') return
   const before = policyOfConfig({ ...config, topicRules: last.topics as TopicRules }, topology)
   for (const topic of known) {
     const [was, is] = [showPolicy(before(topic)), showPolicy(policyOf(topic))]
@@ -151,22 +157,38 @@ function* topicChanges({ config, topology, streams, last, log }: Planned): Gener
   }
 }
 
-/** Whoever reads no more holds nothing up for long. */
-function* groupChanges({ config, topology, log }: Planned): Generator<Change> {
-  if (log === undefined) return
-  const groups = new Set([
-    ...(topology.views.length > 0 ? [`${config.name}.views`] : []),
-    ...config.views.map(({ name }) => `${config.name}.${name}`),
-    ...config.sinks.flatMap((sink) => sink.from.map((from) => groupOf(config.name, sink, from))),
-  ])
-  for (const [name] of storedGroups(log.environment)) {
-    if (groups.has(name)) continue
-    const what = 'holds up retention no more once it has not been seen for seven days'
-    yield { kind: 'group', name, change: 'removed', what }
+function policyIn({ config, topology }: Planned) {
+  const isKafka = config.log.type === 'kafka'
+  return isKafka ? keptOnKafka(config, topology) : policyOfConfig(config, topology)
+}
+
+function* topicsApart({ differences }: Planned): Generator<Change> {
+  for (const { topic, differences: apart } of differences) {
+    if (apart.length === 0) continue
+    const what = `${apart.join('; ')}: it is left as it is, and changed by Kafka's own tools`
+    yield { kind: 'topic', name: topic, change: 'differs', what }
   }
 }
 
-const signs = { new: '+', changed: '~', removed: '-' } as const
+/** Whoever reads no more holds nothing up for long. */
+function* groupChanges({ config, topology, groups }: Planned): Generator<Change> {
+  const named = new Set([
+    ...(topology.views.length > 0
+      ? [viewsGroup(config.name), spareOf(viewsGroup(config.name))]
+      : []),
+    ...config.views.map(({ name }) => `${config.name}.${name}`),
+    ...config.sinks.flatMap((sink) => sink.from.map((from) => groupOf(config.name, sink, from))),
+  ])
+  const what =
+    config.log.type === 'kafka'
+      ? 'reads no more; the cluster forgets its offsets after offsets.retention.minutes'
+      : 'holds up retention no more once it has not been seen for seven days'
+  for (const name of groups) {
+    if (!named.has(name)) yield { kind: 'group', name, change: 'removed', what }
+  }
+}
+
+const signs = { new: '+', changed: '~', removed: '-', differs: '!' } as const
 
 /** A line for each change: `+ sink search: is filled from the beginning of what it reads`. */
 export function showPlan(changes: readonly Change[]): string {
@@ -178,6 +200,7 @@ export function showPlan(changes: readonly Change[]): string {
   return [
     ...lines,
     '',
-    `${count('new')} new, ${count('changed')} changed, ${count('removed')} removed`,
+    `${count('new')} new, ${count('changed')} changed, ${count('removed')} removed` +
+      (count('differs') === 0 ? '' : `, ${count('differs')} differ`),
   ].join('\n')
 }

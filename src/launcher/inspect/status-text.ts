@@ -19,7 +19,13 @@ export function showStatus(status: Status, color = false): string {
     const bytes = Number(detail?.['streamed.bytes'] ?? 0)
     return bytes === 0 ? [] : [`${name}: ${showBytes(bytes)} kept of transactions in progress`]
   })
-  const notes = [...reasons, ...letters, ...budgets, ...streamed]
+  const notes = [
+    ...reasons,
+    ...letters,
+    ...budgets,
+    ...streamed,
+    ...status.parts.flatMap(showSpread),
+  ]
   return [
     `${pipeline}: process ${pid}, since ${since}`,
     `log ${log.path}: ${showCount(log.records)} records in ${log.topics} topics`,
@@ -29,6 +35,15 @@ export function showStatus(status: Status, color = false): string {
     ),
     ...(notes.length === 0 ? [] : ['', ...notes]),
   ].join('\n')
+}
+
+/** Who reads, and how far each partition is; where there is but one of each, the table says it. */
+function showSpread({ name, partitions = [], members = [] }: PartStatus): readonly string[] {
+  if (partitions.length < 2 && members.length < 2) return []
+  const lags = partitions.map(({ topic, partition, next, behind }) => {
+    return `${topic}/${partition} at ${next}, ${showCount(behind)} behind`
+  })
+  return [`${name}: read by ${members.join(', ')}: ${lags.join('; ')}`]
 }
 
 /** That refused records wait. */

@@ -1,7 +1,8 @@
-import type { Log } from '../../core/log.ts'
+import type { LogInfo } from '../../core/log.ts'
 import type { Meter } from '../../core/meter.ts'
 import type { Mask } from '../config/mask.ts'
 import type { ConnectorPart, Parts, SinkPart, ViewsPart } from '../run/pipeline.ts'
+import { viewParts } from '../run/upgrade.ts'
 
 /** How a pipeline is doing: what `millrace status --json` prints. */
 export interface Status {
@@ -37,10 +38,21 @@ export interface PartStatus {
     readonly seconds: number | null
     readonly records: number | null
   }
+  /** Readers on Kafka only: how far the group is in each partition, and the processes in it. */
+  readonly partitions?: readonly PartitionStatus[]
+  readonly members?: readonly string[]
   /** Connectors only. */
   readonly phase?: string
   readonly retainedBytes?: number | null
   readonly detail?: Readonly<Record<string, string | number>>
+}
+
+export interface PartitionStatus {
+  readonly topic: string
+  readonly partition: number
+  /** The offset that comes next. */
+  readonly next: number
+  readonly behind: number
 }
 
 export interface Origin {
@@ -62,7 +74,7 @@ export async function statusOf(
   }
   const parts = [
     ...connectors.map(connectorStatus),
-    ...(views === undefined ? [] : [reading('views', views)]),
+    ...viewParts(views).map((part) => reading('views', part)),
     ...streams.map((part) => reading('streams', part)),
     ...sinks.map((sink) => reading('sink', sink)),
   ]
@@ -129,11 +141,20 @@ function connectorStatus(part: ConnectorPart): PartStatus {
 
 function readerStatus(
   kind: 'views' | 'streams' | 'sink',
-  { name, meter, topics, progress }: ViewsPart | SinkPart,
-  info: Awaited<ReturnType<Log['describe']>>,
+  { name, group, meter, topics, progress }: ViewsPart | SinkPart,
+  info: LogInfo,
 ): Omit<PartStatus, 'letters'> {
   const lag = progress.lag(info, topics)
-  return { kind, name, ...counts(meter), pending: lag.records, topics, lag }
+  return { kind, name, ...counts(meter), pending: lag.records, topics, lag, ...spread(info, group) }
+}
+
+function spread({ groups }: LogInfo, group: string): Pick<PartStatus, 'partitions' | 'members'> {
+  const { partitions, members } = groups.find((each) => each.group === group) ?? {}
+  if (partitions === undefined || members === undefined) return {}
+  const lags = partitions.map(({ topic, partition, next, end }) => {
+    return { topic, partition, next: Number(next), behind: Number(end > next ? end - next : 0n) }
+  })
+  return { partitions: lags, members }
 }
 
 function counts(meter: Meter) {

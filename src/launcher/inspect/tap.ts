@@ -44,20 +44,6 @@ export async function* tap(
   }
 }
 
-/** What the topic holds by now, and no more. */
-export async function* tapWhatIsThere(
-  log: Tappable,
-  options: TapOptions,
-  signal: AbortSignal,
-): AsyncGenerator<Tapped> {
-  const end = log.lanes.get(options.topic)?.nextOffset ?? 0
-  if (options.from === 'end' || end === 0) return
-  for await (const record of tap(log, options, signal)) {
-    yield record
-    if (Number(record.offset) >= end - 1) return
-  }
-}
-
 /** One line for people: when, where, key and value. */
 export function showTapped({ timestamp, partition, offset, key, value }: Tapped): string {
   const time = new Date(timestamp).toISOString()

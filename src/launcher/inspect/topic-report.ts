@@ -1,19 +1,18 @@
 import type { PolicyOf, TopicPolicy } from '../../core/topic-policy.ts'
-import { storedGroups } from '../../log/groups.ts'
-import type { Lane } from '../../log/lanes.ts'
-import { decodePosition } from '../../log/position.ts'
-import type { ReadOnlyLog } from '../../log/read-only.ts'
+import type { GroupFacts, Inspection, PartitionFacts, TopicFacts } from '../../log/inspection.ts'
 import { showBytes, showCount, showSeconds } from './status-text.ts'
 
 /** What `millrace topics` tells of a topic. */
 export interface TopicReport {
   readonly topic: string
   readonly cleanup: string
-  /** Offset of the first record that is left, and of the next that will come. */
+  /** Offset of the first record that is left, and of the next that will come; sums of those. */
   readonly start: number
   readonly end: number
-  /** About how many bytes its blocks have. */
-  readonly bytes: number
+  /** The same, of each partition. */
+  readonly partitions: TopicFacts['partitions']
+  /** About how many bytes are stored; null if that may not be known. */
+  readonly bytes: number | null
   /** Time of the newest record, in ISO 8601; null if there is none. */
   readonly newest: string | null
   /** Whoever has not come to this sequence has missed something that was removed. */
@@ -22,51 +21,75 @@ export interface TopicReport {
   readonly compactedTo: number
   readonly writers: readonly string[]
   readonly groups: readonly GroupReport[]
+  /** On Kafka: how many brokers keep it, and its settings. */
+  readonly replication?: number
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** What `millrace offsets` tells of a reader. */
 export interface GroupReport {
   readonly group: string
   readonly topics: readonly string[]
+  /** On Kafka, the sum of its offsets. */
   readonly sequence: number
-  /** Commits, of any topic, between the reader and the newest one. */
+  /** Commits, of any topic, between the reader and the newest one; on Kafka, offsets. */
   readonly behind: number
-  readonly seenAt: string
+  /** Null if that is not known. */
+  readonly seenAt: string | null
+  readonly partitions?: readonly PartitionFacts[]
+  /** Processes that read for it by now. */
+  readonly members?: readonly string[]
 }
 
-export function topicReports(log: ReadOnlyLog, policyOf: PolicyOf | undefined): TopicReport[] {
-  const groups = groupReports(log)
-  return [...log.lanes.all]
-    .map((lane) => report(lane, groups, policyOf?.(lane.topic)))
-    .sort((a, b) => (a.topic < b.topic ? -1 : 1))
+/** What is known of topics. The policy of a topic is its own, or what the configuration says. */
+export async function topicReports(
+  log: Inspection,
+  names: readonly string[],
+  policyOf: PolicyOf | undefined,
+): Promise<readonly TopicReport[]> {
+  const groups = (await log.groups()).map(groupReport)
+  const facts = await log.topics(names)
+  return facts.map((each) => report(each, groups, each.policy ?? policyOf?.(each.topic)))
 }
 
-export function groupReports({ environment, head }: ReadOnlyLog): GroupReport[] {
-  return [...storedGroups(environment)].map(([group, { topics, position, seenAt }]) => {
-    const sequence = decodePosition(position)?.sequence ?? 0
-    const behind = Math.max(0, head - Math.max(1, sequence))
-    return { group, topics, sequence, behind, seenAt: new Date(seenAt).toISOString() }
-  })
+export function groupReport({ seenAt, ...rest }: GroupFacts): GroupReport {
+  return { ...rest, seenAt: seenAt === null ? null : new Date(seenAt).toISOString() }
 }
 
 function report(
-  { topic, start, nextOffset, bytes, timestamp, floor, clean, writers }: Lane,
+  { newest, policy: _, partitions, settings, ...facts }: TopicFacts,
   groups: readonly GroupReport[],
   policy: TopicPolicy | undefined,
 ): TopicReport {
+  const { topic } = facts
   return {
-    topic,
+    ...facts,
+    partitions,
+    ...(settings && { settings: told(settings) }),
     cleanup: policy === undefined ? '' : showPolicy(policy),
-    start,
-    end: nextOffset,
-    bytes,
-    newest: timestamp === 0 ? null : new Date(timestamp).toISOString(),
-    floor,
-    compactedTo: clean,
-    writers: [...writers],
+    start: partitions.reduce((sum, { start }) => sum + start, 0),
+    end: partitions.reduce((sum, { end }) => sum + end, 0),
+    newest: newest === 0 ? null : new Date(newest).toISOString(),
     groups: groups.filter(({ topics }) => topics.length === 0 || topics.includes(topic)),
   }
 }
+
+/** The settings that matter to readers and writers. */
+function told(settings: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => toldSettings.has(name)))
+}
+
+const toldSettings = new Set([
+  'cleanup.policy',
+  'compression.type',
+  'delete.retention.ms',
+  'max.message.bytes',
+  'message.timestamp.type',
+  'min.compaction.lag.ms',
+  'min.insync.replicas',
+  'retention.bytes',
+  'retention.ms',
+])
 
 /** `compact`, `delete after 7 d`, `compact, delete above 1.0 GB`, `keep`. */
 export function showPolicy({ compacts, retentionMs, retentionBytes }: TopicPolicy): string {
@@ -91,7 +114,7 @@ export function showTopics(reports: readonly TopicReport[]): string {
   const rows = reports.map(({ topic, start, end, bytes, newest, cleanup }) => [
     topic,
     showCount(end - start),
-    showBytes(bytes),
+    bytes === null ? '-' : showBytes(bytes),
     newest ?? '-',
     cleanup,
   ])
@@ -99,20 +122,34 @@ export function showTopics(reports: readonly TopicReport[]): string {
 }
 
 export function showTopic(report: TopicReport): string {
-  const { topic, start, end, bytes, newest, cleanup, floor, compactedTo, writers, groups } = report
+  const { topic, bytes, newest, cleanup, floor, compactedTo, writers, groups } = report
   return [
     topic,
-    `  offsets    ${start} … ${end}`,
-    `  size       ${showBytes(bytes)}`,
+    ...showOffsets(report),
+    `  size       ${bytes === null ? '-' : showBytes(bytes)}`,
     `  newest     ${newest ?? '-'}`,
     ...(cleanup === '' ? [] : [`  cleanup    ${cleanup}`]),
     ...(compactedTo === 0 ? [] : [`  compacted  to sequence ${compactedTo}`]),
     ...(floor === 0 ? [] : [`  removed    something below sequence ${floor}`]),
-    `  written by ${writers.join(', ')}`,
-    ...groups.map(
-      ({ group, behind }) => `  read by    ${group}, ${showCount(behind)} commits behind`,
+    ...Object.entries(report.settings ?? {}).map(
+      ([name, value]) => `  setting    ${name}=${value}`,
     ),
+    ...(writers.length === 0 ? [] : [`  written by ${writers.join(', ')}`]),
+    ...groups.map((group) => `  read by    ${showReader(group)}`),
   ].join('\n')
+}
+
+function showOffsets({ partitions, replication }: TopicReport): readonly string[] {
+  const spans = partitions.map(({ start, end }) => `${start} … ${end}`)
+  if (replication === undefined) return spans.map((span) => `  offsets    ${span}`)
+  const kept = `  kept by    ${replication} ${replication === 1 ? 'broker' : 'brokers'}`
+  return [...spans.map((span, partition) => `  offsets    ${partition}: ${span}`), kept]
+}
+
+function showReader({ group, behind, members }: GroupReport): string {
+  if (members === undefined) return `${group}, ${showCount(behind)} commits behind`
+  const who = members.length === 0 ? 'nobody by now' : members.join(', ')
+  return `${group}, ${showCount(behind)} offsets behind: ${who}`
 }
 
 /** Cells under each other, two spaces apart. */

@@ -1,25 +1,21 @@
 import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { canonicalJson } from '../../core/canonical-json.ts'
-import { decodeDocument } from '../../core/document.ts'
 import { type Held, supersedes } from '../../core/fold.ts'
-import type { Reading } from '../../core/reading.ts'
+import { type Reading, statesOf } from '../../core/reading.ts'
 import type { LogRecord } from '../../core/record.ts'
-import type { ReadOnlyLog } from '../../log/read-only.ts'
-import { recordAt, scanTopic } from '../../log/scan.ts'
+import type { Inspection, RecordPlace, TopicScan } from '../../log/inspection.ts'
 
 /** What a topic says of an id: its newest state, and where the record stands. */
-export interface Expected extends Held {
-  readonly sequence: number
-  readonly offset: bigint
+export interface Expected extends Held, RecordPlace {
   /** Of the document; null if it is deleted, or not asked for. */
   readonly digest: string | null
 }
 
 export interface TopicStateOptions {
-  readonly log: ReadOnlyLog
+  readonly log: Inspection
   readonly topic: string
-  readonly reading: Reading
+  readonly reading: Pick<Reading, 'idOf' | 'render' | 'statesOf' | 'tellsDeletes'>
   /** Whether to digest every document on the way. */
   readonly digests: boolean
 }
@@ -28,17 +24,24 @@ export interface TopicStateOptions {
 export class TopicState {
   readonly #options: TopicStateOptions
   readonly #byId = new Map<string, Expected>()
-  #next = 0
-  /** Of the newest record seen. */
-  offset = -1n
+  readonly #scan: TopicScan
+  readonly #newest = new Map<number, RecordPlace>()
 
   constructor(options: TopicStateOptions) {
     this.#options = options
+    this.#scan = options.log.scan(options.topic)
   }
 
-  /** A sink that has come to this sequence has read everything seen here. */
-  get end(): number {
-    return this.#next
+  /** The newest record seen of each partition. */
+  get newest(): Iterable<RecordPlace> {
+    return this.#newest.values()
+  }
+
+  /** The newest offset seen; where there are several partitions, each with its number. */
+  get offset(): string {
+    const places = [...this.#newest.values()]
+    if (places.every(({ partition }) => partition === 0)) return String(places[0]?.offset ?? -1n)
+    return places.map(({ partition, offset }) => `${partition}:${offset}`).join(' ')
   }
 
   get ids(): Iterable<string> {
@@ -53,7 +56,9 @@ export class TopicState {
     return this.#byId.get(id)?.deleted === false
   }
 
+  /** How many documents there are; where deletes are what counts, all. */
   count(): number {
+    if (this.#options.reading.tellsDeletes) return this.#byId.size
     let count = 0
     for (const { deleted } of this.#byId.values()) if (!deleted) count++
     return count
@@ -61,48 +66,40 @@ export class TopicState {
 
   /** Reads on to what is there by now. Returns the ids that it has come across. */
   async advance(): Promise<ReadonlySet<string>> {
-    const { log, topic } = this.#options
     const touched = new Set<string>()
-    log.lanes.refresh()
-    const end = log.visible([topic])
-    for await (const record of scanTopic(log, topic, { from: this.#next, end })) {
-      const id = this.#take(record)
-      if (id !== undefined) touched.add(id)
-      this.offset = record.offset
-      this.#next = Number(record.sequence) + 1
+    for await (const record of this.#scan.more()) {
+      for (const id of this.#take(record)) touched.add(id)
+      const { partition, offset, sequence } = record
+      this.#newest.set(partition, { partition, offset, sequence })
     }
     return touched
   }
 
   /** The record that says what an id should be. */
-  recordOf(id: string): LogRecord | undefined {
+  async recordOf(id: string): Promise<LogRecord | undefined> {
     const expected = this.#byId.get(id)
-    return expected && recordAt(this.#options.log, this.#options.topic, expected)
+    return expected && this.#options.log.recordAt(this.#options.topic, expected)
   }
 
   /** The text that the target would hold of an id; null if none. */
-  textOf(id: string): string | null {
-    const record = this.recordOf(id)
-    const document = record && decodeDocument(record, this.#options.reading.idOf)
-    const isDocument = typeof document === 'object' && 'body' in document && document.body !== null
-    return isDocument ? this.#render(document.body) : null
+  async textOf(id: string): Promise<string | null> {
+    const record = await this.recordOf(id)
+    const states = record === undefined ? [] : statesOf(this.#options.reading, record)
+    return states.find((state) => state.id === id)?.doc?.() ?? null
   }
 
-  #take(record: LogRecord): string | undefined {
-    const document = decodeDocument(record, this.#options.reading.idOf)
-    if (typeof document === 'string' || 'code' in document) return undefined
-    const { id, key, body, version, ordinal } = document
-    const next = { version, ordinal, deleted: body === null, key: crc32(key) }
-    const held = this.#byId.get(id)
-    if (held !== undefined && !supersedes(next, held)) return id
-    const digest = body === null || !this.#options.digests ? null : digestOf(this.#render(body))
-    const { sequence, offset } = record
-    this.#byId.set(id, { ...next, sequence: Number(sequence), offset, digest })
-    return id
-  }
-
-  #render(body: Uint8Array): string {
-    return this.#options.reading.render?.(body) ?? Buffer.from(body).toString()
+  #take(record: LogRecord): string[] {
+    const ids: string[] = []
+    const { version, ordinal, key, partition, sequence, offset } = record
+    for (const { id, doc } of statesOf(this.#options.reading, record)) {
+      ids.push(id)
+      const next = { version, ordinal, deleted: doc === null, key: crc32(key ?? '') }
+      const held = this.#byId.get(id)
+      if (held !== undefined && !supersedes(next, held)) continue
+      const digest = doc === null || !this.#options.digests ? null : digestOf(doc())
+      this.#byId.set(id, { ...next, partition, sequence, offset, digest })
+    }
+    return ids
   }
 }
 

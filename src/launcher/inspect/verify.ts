@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoredDocument } from '../../core/reading.ts'
-import { lettersOf } from '../../log/letter.ts'
-import { decodePosition } from '../../log/position.ts'
-import type { ReadOnlyLog } from '../../log/read-only.ts'
+import type { Inspection, RecordPlace } from '../../log/inspection.ts'
+import type { Checkpoints } from './partitioned-reading.ts'
 import type { Subject } from './sink-subject.ts'
 import { digestOf, TopicState } from './topic-state.ts'
 
@@ -56,7 +55,7 @@ export interface Verification {
  * it meanwhile. So a difference is one, and not a change on its way.
  */
 export async function verify(
-  log: ReadOnlyLog,
+  log: Inspection,
   subject: Subject,
   options: VerifyOptions,
 ): Promise<Verification> {
@@ -71,7 +70,7 @@ export async function verify(
   const verified = {
     sink: subject.name,
     topic,
-    offset: String(state.offset),
+    offset: state.offset,
     documents: { topic: state.count(), sink: first.count },
     compared: first.compared,
     ...found,
@@ -86,13 +85,13 @@ interface First {
 }
 
 class Comparison {
-  readonly #log: ReadOnlyLog
+  readonly #log: Inspection
   readonly #subject: Subject
   readonly #state: TopicState
-  /** Everything before this sequence has come through to the sink. */
-  #delivered = 0
+  /** How far the sink has come, by partition. */
+  #delivered: Checkpoints = new Map()
 
-  constructor(log: ReadOnlyLog, subject: Subject, state: TopicState) {
+  constructor(log: Inspection, subject: Subject, state: TopicState) {
     this.#log = log
     this.#subject = subject
     this.#state = state
@@ -102,9 +101,9 @@ class Comparison {
   async catchUp(patienceMs: number): Promise<void> {
     const until = performance.now() + patienceMs
     for (;;) {
-      const position = await this.#subject.reading.checkpoint()
-      this.#delivered = (position && decodePosition(position)?.sequence) ?? 0
-      if (this.#delivered >= this.#state.end || performance.now() >= until) return
+      this.#delivered = await this.#subject.reading.checkpoints()
+      const isThere = [...this.#state.newest].every((place) => this.#isDelivered(place))
+      if (isThere || performance.now() >= until) return
       await sleep(lookEveryMs)
     }
   }
@@ -113,14 +112,15 @@ class Comparison {
     const seen = new Set<string>()
     const suspects = new Set<string>()
     let count = 0
+    const { tellsDeletes } = this.#subject.reading
     for await (const document of this.#subject.reading.all()) {
       const { id, doc } = document
-      if (doc !== null && !seen.has(id)) count++
+      if ((doc !== null || tellsDeletes) && !seen.has(id)) count++
       seen.add(id)
-      if (this.#difference(id, document) !== undefined) suspects.add(id)
+      if ((await this.#difference(id, document)) !== undefined) suspects.add(id)
     }
     for (const id of this.#state.ids) {
-      if (!seen.has(id) && this.#difference(id, undefined) !== undefined) suspects.add(id)
+      if (!seen.has(id) && (await this.#difference(id, undefined)) !== undefined) suspects.add(id)
     }
     return { suspects, count, compared: count }
   }
@@ -131,7 +131,10 @@ class Comparison {
       size,
     )
     const held = await this.#held(ids)
-    const suspects = ids.filter((id) => this.#difference(id, held.get(id)) !== undefined)
+    const suspects: string[] = []
+    for (const id of ids) {
+      if ((await this.#difference(id, held.get(id))) !== undefined) suspects.push(id)
+    }
     const count = await this.#subject.reading.count()
     return { suspects: new Set(suspects), count, compared: ids.length }
   }
@@ -150,7 +153,7 @@ class Comparison {
       const touched = await this.#state.advance()
       const next: string[] = []
       for (const id of suspects) {
-        const difference = this.#difference(id, held.get(id))
+        const difference = await this.#difference(id, held.get(id))
         if (touched.has(id)) next.push(id)
         else if (difference === undefined) continue
         else if (this.#isPending(id)) pending++
@@ -158,7 +161,11 @@ class Comparison {
       }
       suspects = next
     }
-    return { differences: this.#withLetters(differences), pending, unsettled: suspects.length }
+    return {
+      differences: await this.#withLetters(differences),
+      pending,
+      unsettled: suspects.length,
+    }
   }
 
   async #held(ids: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
@@ -167,10 +174,17 @@ class Comparison {
   }
 
   #isPending(id: string): boolean {
-    return (this.#state.get(id)?.sequence ?? 0) >= this.#delivered
+    const expected = this.#state.get(id)
+    if (expected !== undefined) return !this.#isDelivered(expected)
+    return [...this.#delivered.values()].every((position) => position === null)
   }
 
-  #difference(id: string, held: StoredDocument | undefined): Difference | undefined {
+  #isDelivered(place: RecordPlace): boolean {
+    const position = this.#delivered.get(place.partition) ?? null
+    return this.#log.isPassed(position, this.#subject.topic, place)
+  }
+
+  async #difference(id: string, held: StoredDocument | undefined): Promise<Difference | undefined> {
     const expected = this.#state.get(id)
     const isLive = expected !== undefined && !expected.deleted
     const doc = held?.doc ?? null
@@ -178,33 +192,41 @@ class Comparison {
       expected: expected === undefined ? null : String(expected.version),
       held: held === undefined ? null : String(held.version),
     }
+    const { reading } = this.#subject
     if (!isLive) {
-      const isFine = doc === null || this.#subject.reading.keepsDeleted
-      return isFine ? undefined : { id, kind: 'extra', ...versions }
+      if (doc !== null && !reading.keepsDeleted) return { id, kind: 'extra', ...versions }
+      const isLate = reading.tellsDeletes && held && expected && held.version < expected.version
+      return isLate ? { id, kind: 'different', ...versions } : undefined
     }
     if (doc === null) {
-      return this.#subject.reading.expires ? undefined : { id, kind: 'missing', ...versions }
+      return reading.expires ? undefined : { id, kind: 'missing', ...versions }
     }
-    const isSame = expected.version === held!.version && this.#digest(id) === digestOf(doc)
+    const isSame = expected.version === held!.version && (await this.#digest(id)) === digestOf(doc)
     return isSame ? undefined : { id, kind: 'different', ...versions }
   }
 
-  #digest(id: string): string {
-    return this.#state.get(id)?.digest ?? digestOf(this.#state.textOf(id) ?? 'null')
+  async #digest(id: string): Promise<string> {
+    return this.#state.get(id)?.digest ?? digestOf((await this.#state.textOf(id)) ?? 'null')
   }
 
   /** A sink that refused the newest record of an id holds an older one: that is known. */
-  #withLetters(differences: readonly Difference[]): readonly Difference[] {
-    const letters = new Map<bigint, string>()
-    for (const { id, sink, topic, offset, state } of lettersOf(this.#log)) {
+  async #withLetters(differences: readonly Difference[]): Promise<readonly Difference[]> {
+    const letters = new Map<string, string>()
+    for (const letter of await this.#log.letters()) {
+      const { id, sink, topic, state } = letter
       const isOurs = sink === this.#subject.group && topic === this.#subject.topic
-      if (isOurs && (state === 'open' || state === 'skipped')) letters.set(offset, id)
+      if (isOurs && (state === 'open' || state === 'skipped')) letters.set(placeText(letter), id)
     }
     return differences.map((difference) => {
-      const letter = letters.get(this.#state.get(difference.id)?.offset ?? -1n)
+      const expected = this.#state.get(difference.id)
+      const letter = expected && letters.get(placeText(expected))
       return letter === undefined ? difference : { ...difference, kind: 'refused', letter }
     })
   }
+}
+
+function placeText({ partition, offset }: Pick<RecordPlace, 'partition' | 'offset'>): string {
+  return `${partition}:${offset}`
 }
 
 /** So many of the items, chosen evenly. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Parts } from '../run/pipeline.ts'
+import { viewParts } from '../run/upgrade.ts'
 import type { Terminal } from '../terminal.ts'
 import { type Status, stateOf } from './status.ts'
 import { showLetters, showProgress } from './status-text.ts'
@@ -31,18 +32,25 @@ export async function narrate(
   noteChanges(parts, states, terminal)
 }
 
+export interface Ending {
+  readonly status: () => Promise<Status>
+  /** Whether others write topics that are read. */
+  readonly hasInputs: boolean
+}
+
 /**
  * Resolves once every connector has failed and what they have written has been worked off: nothing
- * will ever happen again.
+ * will ever happen again. Where others write, too, every part must have failed.
  */
 export async function untilNothingIsLeft(
   { connectors }: Parts,
-  status: () => Promise<Status>,
+  { status, hasInputs }: Ending,
   signal: AbortSignal,
 ): Promise<void> {
+  const isOver = hasInputs ? hasFailed : isWorkedOff
   while (!signal.aborted) {
     const allFailed = connectors.every(({ meter }) => meter.state === 'failed')
-    if (allFailed && isWorkedOff(await status())) return
+    if (allFailed && isOver(await status())) return
     await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
   }
 }
@@ -51,6 +59,10 @@ function isWorkedOff({ parts }: Status): boolean {
   return parts.every(({ kind, state, lag }) => {
     return kind === 'connector' || state === 'failed' || (state === 'running' && lag.records === 0)
   })
+}
+
+function hasFailed({ parts }: Status): boolean {
+  return parts.every(({ state }) => state === 'failed')
 }
 
 /** Tells when more letters wait than before. */
@@ -67,7 +79,7 @@ function noteChanges(
   states: Map<string, string>,
   terminal: Terminal,
 ): void {
-  const tasks = [...(views === undefined ? [] : [views]), ...streams]
+  const tasks = [...viewParts(views), ...streams]
   for (const part of [...connectors, ...tasks, ...sinks]) {
     const { state, reason } = stateOf(part)
     const told = `${state}${reason === null ? '' : `: ${reason}`}`

@@ -12,13 +12,18 @@ export function cleaningOf(config: Config, topology: Topology, say: Cleaning['sa
 
 /** What each topic of a pipeline keeps. */
 export function policyOfConfig(
-  { connectors, topicRules = {} }: Pick<Config, 'connectors' | 'topicRules'>,
+  config: Pick<Config, 'connectors' | 'topicRules'>,
   { views }: Topology,
 ): PolicyOf {
-  const prefixes = connectors.map(({ name, options }) => {
+  const tables = { prefixes: prefixesOf(config), views: views.map(({ topic }) => topic) }
+  return policiesOf(config.topicRules ?? {}, tables)
+}
+
+/** What the names of connectors' topics begin with. */
+export function prefixesOf({ connectors }: Pick<Config, 'connectors'>): readonly string[] {
+  return connectors.map(({ name, options }) => {
     return (options as { readonly 'topic.prefix'?: string })['topic.prefix'] ?? name
   })
-  return policiesOf(topicRules, { prefixes, views: views.map(({ topic }) => topic) })
 }
 
 function capBytes({ path, cap = '80%' }: Config['log']): number {

@@ -1,7 +1,7 @@
 import type { Log } from '../../core/log.ts'
-import { keepAll, type PolicyOf } from '../../core/topic-policy.ts'
 import { keepClean } from '../../log/cleaner.ts'
 import { openEmbeddedLog } from '../../log/embedded.ts'
+import { inspectOwn } from '../../log/embedded-inspection.ts'
 import type { KafkaOptions } from '../../log/kafka/options.ts'
 import type { Topology } from '../../streams/topology.ts'
 import type { Config } from '../config/config.ts'
@@ -9,13 +9,16 @@ import type { Question } from '../control/control.ts'
 import { operate } from '../control/operate.ts'
 import { tapKafka } from '../inspect/kafka-tap.ts'
 import { tap } from '../inspect/tap.ts'
-import { cleaningOf, policyOfConfig } from './cleaning.ts'
+import { cleaningOf } from './cleaning.ts'
+import { keptOnKafka } from './kafka-topics.ts'
 import type { Parts } from './pipeline.ts'
 import { Reindexes } from './reindexes.ts'
 
 /** A log, whichever it is, with what a running program does with it beside its parts. */
 export interface OpenedLog {
   readonly log: Log
+  /** Tells other instances where this one answers questions. */
+  announce(url: string): void
   /** How many dead letters of a group wait. */
   letters(group: string): number
   /** Begins what runs beside the parts, until `signal` aborts, and answers other commands. */
@@ -48,12 +51,17 @@ async function openEmbedded({ config, topology, say }: Opening): Promise<OpenedL
   const log = await openEmbeddedLog({ path })
   return {
     log,
+    announce: () => {},
     letters: (group) => log.letters.open(group),
     serve: (parts, signal) => {
-      const reindexes = new Reindexes(log, path, signal)
+      const forget = async (group: string) => log.groups.remove(group)
+      const membersOf = async () => []
+      const reindexes = new Reindexes({ log, forget, membersOf, directory: path }, signal)
       reindexes.continue(parts.sinks)
       const tidying = keepClean(log, cleaningOf(config, topology, say), signal)
-      const operated = { parts, log, directory: path, reindexes }
+      const { letters } = log
+      const box = { log: inspectOwn(log), settle: letters.settle.bind(letters) }
+      const operated = { parts, log, box, directory: path, reindexes }
       return {
         answer: (asked, signal) =>
           asked.ask === 'tap' ? tap(log, asked, signal) : operate(operated, asked, signal),
@@ -71,30 +79,31 @@ async function openKafka({ config, topology }: Opening, options: KafkaOptions): 
   const log = openKafkaLog({ pipeline, path, options, keep: keptOnKafka(config, topology) })
   return {
     log,
+    announce: (url) => {
+      log.url = url
+    },
     letters: (group) => log.letters(group),
-    serve: (parts) => ({
-      answer: (asked, signal) => {
-        if (asked.ask === 'tap') return tapKafka(log, asked, signal)
-        const operated = { parts, directory: path, log: undefined, reindexes: undefined }
-        return operate(operated, asked, signal)
-      },
-      done: Promise.resolve(),
-    }),
+    serve: (parts, signal) => {
+      const inspection = log.inspect()
+      const forget = (group: string) => inspection.forget(group)
+      const membersOf = (group: string) => inspection.membersOf(group)
+      const reindexes = new Reindexes({ log, forget, membersOf, directory: path }, signal)
+      reindexes.continue(parts.sinks)
+      const box = { log: inspection, settle: log.settle.bind(log) }
+      const operated = { parts, log, box, directory: path, reindexes }
+      const over = once(signal)
+      return {
+        answer: (asked, signal) =>
+          asked.ask === 'tap' ? tapKafka(log, asked, signal) : operate(operated, asked, signal),
+        done: over.then(() => reindexes.close()).then(() => inspection.close()),
+      }
+    },
   }
 }
 
-/**
- * As on the embedded log, except that connectors' topics are kept whole unless a rule says
- * otherwise: a broker that compacts knows nothing of columns that a later record leaves out, and
- * takes no record without a key.
- */
-function keptOnKafka(config: Config, topology: Topology): PolicyOf {
-  const given = policyOfConfig(config, topology)
-  const byDefault = policyOfConfig({ ...config, topicRules: {} }, topology)
-  const views = new Set(topology.views.map(({ topic }) => topic))
-  return (topic) => {
-    const policy = given(topic)
-    const isRuled = JSON.stringify(policy) !== JSON.stringify(byDefault(topic))
-    return isRuled || views.has(topic) || !policy.compacts ? policy : keepAll
-  }
+function once(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }

@@ -1,23 +1,27 @@
 import { join } from 'node:path'
-import { MillraceError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { Meter } from '../../core/meter.ts'
 import { RefusalGuard } from '../../core/refusal-guard.ts'
+import type { Schema } from '../../core/schema.ts'
 import { version } from '../../core/version.ts'
+import { EmbeddedLog } from '../../log/embedded.ts'
 import type { StreamTopology } from '../../streams/stream-topology.ts'
 import type { Topology } from '../../streams/topology.ts'
-import { ViewTask } from '../../streams/view-task.ts'
+import { type ViewPhase, ViewTask } from '../../streams/view-task.ts'
 import type { Config, From, SinkConfig } from '../config/config.ts'
-import { Errands } from './errands.ts'
+import { assertColumns, ColumnWatch } from './columns.ts'
 import { Gate } from './gate.ts'
 import type { ConnectorPart, Parts, SinkPart, ViewsPart } from './pipeline.ts'
 import { Progress } from './progress.ts'
 import { openStreams } from './streams.ts'
-import { readsTable, tableName } from './views.ts'
+import { forgetSpare, spareOf, Upgrade } from './upgrade.ts'
+import { isTable, readsTable, tableName } from './views.ts'
 
 export interface PartsOptions {
   readonly log: Log
   readonly topology: Topology
+  /** The views as they were when their state was made, if they were others. */
+  readonly former?: Topology | undefined
   /** Those of streams. */
   readonly streams?: readonly StreamTopology[]
   /** Takes what a part has to say, with the part's name. */
@@ -55,42 +59,84 @@ function openConnector(
   }
 }
 
-function openViews({ name: pipeline }: Config, { log, topology, say }: PartsOptions): ViewsPart {
-  const ends = (partition: number) => async (topics: readonly string[]) => {
-    if (log.ends !== undefined) return log.ends(topics, partition)
-    const info = await log.describe()
-    const known = info.topics.filter(({ topic }) => topics.includes(topic))
-    return new Map(known.map(({ topic, partitions }) => [topic, partitions[0]?.end ?? 0n]))
-  }
-  const onProgress = (phase: string) => {
-    if (phase === 'building') say('views', 'building from the log')
-  }
-  return {
+/** Changed views are built beside those that serve, where these can still be had. */
+function openViews(config: Config, options: PartsOptions): ViewsPart {
+  const { log, topology, former, say } = options
+  const group = `${config.name}.views`
+  const views = openTask(config, options, { name: 'views', group, topology })
+  if (!(log instanceof EmbeddedLog)) return views
+  const beside = (signal: AbortSignal) => forgetSpare(log, group, signal)
+  if (former === undefined) return { ...views, forgetSpare: beside }
+  const spare = { name: 'views.next', group: spareOf(group), topology, withholds: true }
+  const next = { ...openTask(config, options, spare), letters: group }
+  const before = openTask(config, options, {
     name: 'views',
-    topics: topology.topics,
-    group: `${pipeline}.views`,
-    meter: new Meter(),
-    progress: new Progress(),
-    open: (task, partition) => {
-      assertWhole(topology, partition)
-      return new ViewTask({
-        ...{ topology, task, release: version, onProgress },
-        ends: ends(partition),
-      })
+    group,
+    topology: former,
+    isFormer: true,
+  })
+  const { meter, progress } = views
+  const upgrade = new Upgrade({
+    ...{ log, next, former: { ...before, meter, progress } },
+    say: (line) => say('views', line),
+  })
+  return {
+    ...{ ...views, upgrade, forgetSpare: beside },
+    get topics() {
+      return upgrade.isOver ? views.topics : upgrade.topics
     },
   }
 }
 
-/** A table goes by the keys of its topic, one partition after the other; other views do not. */
-function assertWhole({ views }: Topology, partition: number): void {
-  const view = views.find(({ name }) => !name.startsWith('table.'))
-  if (partition === 0 || view === undefined) return
-  const message = `The view ${view.name} reads topics with several partitions; it needs all in one.`
-  throw new MillraceError('TOPIC_LAYOUT', message)
+interface TaskOptions {
+  readonly name: string
+  readonly group: string
+  readonly topology: Topology
+  readonly withholds?: boolean
+  /** Not what the configuration says, so nothing is said about its columns. */
+  readonly isFormer?: boolean
+}
+
+function openTask(
+  config: Config,
+  { log, say }: PartsOptions,
+  { name, group, topology, withholds = false, isFormer = false }: TaskOptions,
+): ViewsPart {
+  // A table goes by the keys of its topic, one partition after the other; other views do not.
+  const isWhole = topology.views.some(({ name }) => !isTable(name))
+  const spread = { task: group, ...(isWhole && { tasks: 1 }) }
+  const ends = (partition: number) => async (topics: readonly string[]) => {
+    if (log.ends !== undefined) return log.ends(topics, partition, spread)
+    const info = await log.describe()
+    const known = info.topics.filter(({ topic }) => topics.includes(topic))
+    return new Map(known.map(({ topic, partitions }) => [topic, partitions[0]?.end ?? 0n]))
+  }
+  const watch = isFormer ? undefined : new ColumnWatch(config, (line) => say(name, line))
+  const onProgress = (phase: ViewPhase) => {
+    if (phase === 'building') say(name, 'building from the log')
+    watch?.phase(phase)
+  }
+  const onSchema = (topic: string, schema: Schema) => watch?.note(topic, schema)
+  return {
+    name,
+    topics: topology.topics,
+    group,
+    meter: new Meter(),
+    progress: new Progress(),
+    spread,
+    open: (task, partition) =>
+      new ViewTask({
+        ...{ topology, task, release: version, onProgress, onSchema, withholds },
+        ...{
+          ends: ends(partition),
+          check: () => (isFormer ? Promise.resolve() : assertColumns(config)),
+        },
+      }),
+  }
 }
 
 function openSink(
-  { name: pipeline }: Config,
+  { name: pipeline, log }: Config,
   sink: SinkConfig,
   from: From,
   { topology, say }: PartsOptions,
@@ -98,7 +144,9 @@ function openSink(
   const { plugin, options } = sink
   const name = partName(sink, from)
   const { topic } = from
-  const context = { pipeline, name: sink.name, topic, say: (line: string) => say(name, line) }
+  const shared = log.kafka !== undefined
+  const said = (line: string) => say(name, line)
+  const context = { pipeline, name: sink.name, topic, shared, say: said }
   return {
     name,
     topics: [topicToRead(sink, from, topology)],
@@ -106,10 +154,11 @@ function openSink(
     meter: new Meter(),
     progress: new Progress(),
     gate: new Gate(),
-    errands: new Errands(),
+    errands: new Map(),
     guard: new RefusalGuard(),
     open: (partition) => plugin.open(options, { ...context, partition }),
-    reindexing: plugin.reindex && (() => plugin.reindex!(options, { ...context, partition: 0 })),
+    reindexing:
+      plugin.reindex && ((partition) => plugin.reindex!(options, { ...context, partition })),
   }
 }
 

@@ -88,6 +88,7 @@ export class Progress {
 export function announce<T>(source: Source<T>, meter: Meter): Source<T> {
   return {
     name: source.name,
+    claim: async (signal) => source.claim?.(signal),
     knows: (position) => source.knows(position),
     read: (from, signal) => {
       meter.state = 'starting'

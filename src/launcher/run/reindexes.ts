@@ -9,16 +9,15 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { describeError } from '../../core/errors.ts'
 import { gatherBatches } from '../../core/gather.ts'
-import type { LogInfo } from '../../core/log.ts'
+import type { Log, LogInfo } from '../../core/log.ts'
 import { Meter } from '../../core/meter.ts'
 import { pump } from '../../core/pump.ts'
 import { RefusalGuard } from '../../core/refusal-guard.ts'
 import type { Reindexing } from '../../core/reindexing.ts'
 import { supervise } from '../../core/supervise.ts'
-import type { EmbeddedLog } from '../../log/embedded.ts'
 import { CommandFailure } from '../exit.ts'
 import { Errands } from './errands.ts'
-import type { SinkPart } from './pipeline.ts'
+import { eachAssignment, type SinkPart } from './pipeline.ts'
 import { Progress } from './progress.ts'
 
 const format = z.strictObject({ v: z.literal(1), sinks: z.record(z.string(), z.string()) })
@@ -43,15 +42,29 @@ interface Filling {
   readonly done: Promise<void>
 }
 
+export interface ReindexesOptions {
+  readonly log: Log
+  /** Has the log forget a group that reads no more. */
+  readonly forget: (group: string) => Promise<void>
+  /** The processes that read for a group, where there may be several. */
+  readonly membersOf: (group: string) => Promise<readonly string[]>
+  /** The data directory. */
+  readonly directory: string
+}
+
 /** Fills new targets beside those that serve, while the pipeline runs. */
 export class Reindexes {
-  readonly #log: EmbeddedLog
+  readonly #log: Log
+  readonly #forgetGroup: ReindexesOptions['forget']
+  readonly #membersOf: ReindexesOptions['membersOf']
   readonly #file: string
   readonly #signal: AbortSignal
   readonly #running = new Map<string, Filling>()
 
-  constructor(log: EmbeddedLog, directory: string, signal: AbortSignal) {
+  constructor({ log, forget, membersOf, directory }: ReindexesOptions, signal: AbortSignal) {
     this.#log = log
+    this.#forgetGroup = forget
+    this.#membersOf = membersOf
     this.#file = join(directory, 'reindex.json')
     this.#signal = signal
   }
@@ -67,11 +80,12 @@ export class Reindexes {
   start(part: SinkPart): string {
     if (this.#running.has(part.name)) return 'is being filled beside the one that serves'
     const since = this.#stored()[part.name] ?? new Date().toISOString()
-    const reindexing = reindexingOf(part)
+    reindexingOf(part)
+      .close()
+      .catch(() => {}) // Whether it can be filled so is known at once.
     this.#store({ ...this.#stored(), [part.name]: since })
     const [meter, progress, stop] = [new Meter(), new Progress(), new AbortController()]
-    const filling = { part, reindexing, meter, progress }
-    const done = this.#fill(filling, AbortSignal.any([stop.signal, this.#signal]))
+    const done = this.#fill(part, { meter, progress }, AbortSignal.any([stop.signal, this.#signal]))
     this.#running.set(part.name, { since, meter, progress, stop, done })
     return 'is filled beside the one that serves'
   }
@@ -92,14 +106,15 @@ export class Reindexes {
     const reindexing = reindexingOf(part)
     try {
       if (how === 'finish') return await reindexing.finish()
+      await this.#assertAlone(part)
       await this.#stop(part)
       let said = ''
       const work = async () => void (said = await reindexing[how]())
-      await part.gate.order(work).catch((error: unknown) => {
+      await part.gate.orderOnce(work).catch((error: unknown) => {
         if (how === 'swap') this.start(part)
         throw error
       })
-      this.#forget(part)
+      await this.#forget(part)
       return said
     } catch (error) {
       throw error instanceof CommandFailure ? error : new CommandFailure(describeError(error))
@@ -114,33 +129,39 @@ export class Reindexes {
   }
 
   async #fill(
-    filling: Pick<Filling, 'meter' | 'progress'> & { part: SinkPart; reindexing: Reindexing },
+    part: SinkPart,
+    { meter, progress }: Pick<Filling, 'meter' | 'progress'>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { part, reindexing, meter, progress } = filling
-    const errands = new Errands()
-    const guard = new RefusalGuard()
-    const work = async (signal: AbortSignal) => {
-      const sink = await reindexing.open()
-      try {
-        for await (const { source } of this.#log.assignments(part.topics, groupOf(part), signal)) {
-          const pipe = {
-            source: errands.join(progress.follow(source, meter)),
-            sink: errands.watch(sink, guard),
-            deadLetters: this.#log.deadLetters(part.group),
-            ...{ meter, idleMs: 10_000, gathering: gatherBatches },
-          }
-          await pump(pipe, signal)
+    const log = this.#log
+    const reading = { topics: part.topics, group: groupOf(part), meter }
+    const fill = eachAssignment(log, reading, signal, async ({ source, partition, signal }) => {
+      const reindexing = reindexingOf(part, partition)
+      const [errands, guard] = [new Errands(), new RefusalGuard()]
+      const work = async (signal: AbortSignal) => {
+        const sink = await reindexing.open()
+        const pipe = {
+          source: errands.join(progress.follow(source, meter)),
+          sink: errands.watch(sink, guard),
+          deadLetters: log.deadLetters(part.group),
+          ...{ meter, idleMs: 10_000, gathering: gatherBatches },
         }
-      } finally {
-        await sink.close()
+        await pump(pipe, signal).finally(() => sink.close())
       }
-    }
-    await supervise(work, meter, signal).catch((error: unknown) => {
+      await supervise(work, meter, signal).finally(() => reindexing.close())
+    })
+    await fill.catch((error: unknown) => {
       meter.state = 'failed'
       meter.reason = describeError(error)
     })
-    await reindexing.close()
+  }
+
+  /** Another process would write to a target that is about to be exchanged. */
+  async #assertAlone({ name, group }: SinkPart): Promise<void> {
+    const members = await this.#membersOf(group)
+    if (members.length < 2) return
+    const facts = `${name} runs in ${members.length} processes (${members.join(', ')})`
+    throw new CommandFailure(`${facts}: stop all but this one, and do that again`)
   }
 
   async #stop(part: SinkPart): Promise<void> {
@@ -150,10 +171,10 @@ export class Reindexes {
     this.#running.delete(part.name)
   }
 
-  #forget(part: SinkPart): void {
+  async #forget(part: SinkPart): Promise<void> {
     const { [part.name]: _, ...others } = this.#stored()
     this.#store(others)
-    this.#log.groups.remove(groupOf(part))
+    await this.#forgetGroup(groupOf(part))
   }
 
   #stored(): Readonly<Record<string, string>> {
@@ -177,11 +198,11 @@ function groupOf({ group }: SinkPart): string {
   return `${group}~next`
 }
 
-function reindexingOf({ name, reindexing }: SinkPart): Reindexing {
+function reindexingOf({ name, reindexing }: SinkPart, partition = 0): Reindexing {
   const other = `${name}: a sink of its type is filled anew by \`millrace sink refill\``
   if (reindexing === undefined) throw new CommandFailure(other)
   try {
-    return reindexing()
+    return reindexing(partition)
   } catch (error) {
     throw new CommandFailure(describeError(error))
   }

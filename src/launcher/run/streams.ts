@@ -1,6 +1,8 @@
 import type { Log, Task } from '../../core/log.ts'
 import { Meter } from '../../core/meter.ts'
+import { supervise } from '../../core/supervise.ts'
 import { version } from '../../core/version.ts'
+import { hopsTopic } from '../../streams/hops.ts'
 import { StreamTask } from '../../streams/stream-task.ts'
 import type { StreamTopology, TopologyDefinition } from '../../streams/stream-topology.ts'
 import { ticksTopic } from '../../streams/tick.ts'
@@ -26,52 +28,69 @@ export interface StreamsOptions {
 
 /** A topology is a task of its own: it begins anew, fails and falls behind by itself. */
 export function openStreams(
-  { name: pipeline }: Config,
+  config: Config,
   topologies: readonly StreamTopology[],
   options: StreamsOptions,
 ): readonly StreamPart[] {
-  return topologies.map((topology) => openStream(pipeline, topology, options))
+  return topologies.map((topology) => openStream(config, topology, options))
 }
 
 function openStream(
-  pipeline: string,
+  { name: pipeline, log: { kafka } }: Config,
   topology: StreamTopology,
   { log, connectors, say }: StreamsOptions,
 ): StreamPart {
   const { name } = topology
-  const group = `${pipeline}.${name}`
+  const tasks = kafka === undefined ? 1 : (topology.options.partitions ?? 1)
+  const group = groupOf(pipeline, name, tasks)
   const ticks = ticksTopic(pipeline, name)
-  const topics = [...topology.topics.keys(), ticks]
+  const own = tasks > 1 ? [ticks, hopsTopic(pipeline, topology)] : [ticks]
+  const topics = [...topology.topics.keys(), ...own]
+  const everywhere = [...topology.globalTopics, ticks]
   const progress = new Progress()
-  let running: StreamTask | undefined
+  const running = new Map<number, StreamTask>()
   const onRebuild = () =>
     say(name, 'its definition has changed, or it was reset: begins anew from the log')
   const part: StreamPart = {
     ...{ name, topics, group, progress, topology, meter: new Meter() },
-    open: (task: Task) => {
-      running = new StreamTask({ topology, pipeline, task, release: version, onRebuild })
-      return running
+    spread: { tasks, everywhere, task: group },
+    open: (task: Task, number) => {
+      const part = tasks > 1 ? number : undefined
+      const opened = new StreamTask({ topology, pipeline, task, part, release: version, onRebuild })
+      running.set(number, opened)
+      return opened
     },
-    beside: (signal) => {
+    beside: (number, signal) => {
       const isRunning = () => part.meter.state === 'running' || part.meter.state === 'starting'
+      const writer = log.writer(number === 0 ? `${group}.ticks` : `${group}.ticks.${number}`)
       const ticker = new Ticker({
-        ...{ topic: ticks, writer: log.writer(`${group}.ticks`), idleMs: topology.options.idleMs },
-        task: () => (isRunning() ? running : undefined),
-        isCaughtUp: async () => areIdle(connectors) && (await hasReadAll(log, part)),
+        ...{ topic: ticks, writer, number, idleMs: topology.options.idleMs },
+        task: () => (isRunning() ? running.get(number) : undefined),
+        isCaughtUp: async () =>
+          areIdle(connectors, kafka !== undefined) && (await hasReadAll(log, part)),
       })
-      return ticker.run(signal)
+      return supervise((signal) => ticker.run(signal), new Meter(), signal)
     },
   }
   return part
 }
 
+/** With another number of tasks the keys lie elsewhere: all begin anew, under another name. */
+function groupOf(pipeline: string, topology: string, tasks: number): string {
+  return tasks === 1 ? `${pipeline}.${topology}` : `${pipeline}.${topology}.${tasks}`
+}
+
 /** An idle server still writes some WAL of its own: less than this is no backlog of changes. */
 const idleBytes = 1024 * 1024
 
-/** Nothing that was committed before now waits in a source. */
-function areIdle(connectors: readonly ConnectorPart[]): boolean {
+/**
+ * Nothing that was committed before now waits in a source. Where several instances share the log,
+ * a connector may run in another one: then what the topics hold is all that is known.
+ */
+function areIdle(connectors: readonly ConnectorPart[], isShared: boolean): boolean {
   return connectors.every(({ connector }) => {
     const { phase, retainedBytes } = connector.status()
+    if (isShared && phase === 'connecting') return true
     return phase === 'streaming' && retainedBytes !== null && retainedBytes < idleBytes
   })
 }
@@ -87,7 +106,7 @@ function takenBy(connectors: Config['connectors'], topology: string): boolean {
 
 /** What topologies and sinks name that nobody writes, and names that they cannot have. */
 export function streamFaults(
-  { name: pipeline, log, topics, connectors, views, sinks }: Config,
+  { name: pipeline, topics, connectors, views, sinks }: Config,
   topologies: readonly StreamTopology[],
 ): readonly Fault[] {
   const faults: Fault[] = []
@@ -100,10 +119,6 @@ export function streamFaults(
     const { place } = views.find(({ name }) => name === topology.name)!
     if (takenBy(connectors, topology.name)) {
       const what = 'is a topology of streams, and cannot have the name of a connector, or `views`'
-      faults.push({ ...place, what })
-    }
-    if (log.type !== 'embedded') {
-      const what = 'is a topology of streams, which runs on the embedded log only'
       faults.push({ ...place, what })
     }
     for (const topic of [...topology.topics.keys()].filter(unknown)) {

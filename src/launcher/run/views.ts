@@ -5,9 +5,10 @@ import { declaredView } from '../../streams/declared/declared-view.ts'
 import { StreamTopology, type TopologyDefinition } from '../../streams/stream-topology.ts'
 import { Topology } from '../../streams/topology.ts'
 import { tableView, type ViewDefinition } from '../../streams/view.ts'
-import type { Config, SinkConfig, ViewModule } from '../config/config.ts'
+import type { Config, SinkConfig, ViewConfig, ViewModule } from '../config/config.ts'
 import type { Fault } from '../config/fault.ts'
 import { didYouMean } from '../config/nearest.ts'
+import { columnFaults } from './columns.ts'
 import { isTopology, streamFaults } from './streams.ts'
 
 export type LoadedViews =
@@ -16,15 +17,7 @@ export type LoadedViews =
 
 /** Loads the modules of all views, and works out what they read. All faults are found at once. */
 export async function loadViews(config: Config): Promise<LoadedViews> {
-  const faults: Fault[] = []
-  const definitions: Record<string, ViewDefinition> = {}
-  const streams: { readonly name: string; readonly definition: TopologyDefinition }[] = []
-  for (const view of config.views) {
-    const found = 'root' in view ? declaredView(view.root) : await loadModule(view)
-    if (typeof found === 'string') faults.push({ ...view.place, what: found })
-    else if (isTopology(found)) streams.push({ name: view.name, definition: found })
-    else definitions[view.name] = found
-  }
+  const { faults, definitions, streams } = await load(config.views)
   if (faults.length > 0) return { ok: false, faults }
   for (const topic of materialised(config.sinks)) definitions[tableName(topic)] = tableView(topic)
   return open(config, definitions, () => {
@@ -32,9 +25,37 @@ export async function loadViews(config: Config): Promise<LoadedViews> {
   })
 }
 
+/** The views of a pipeline as they were defined once, if their modules still say the same. */
+export async function loadTopology(
+  pipeline: string,
+  views: readonly ViewConfig[],
+  tables: readonly string[],
+): Promise<Topology> {
+  const { definitions } = await load(views)
+  for (const topic of tables) definitions[tableName(topic)] = tableView(topic)
+  return new Topology(pipeline, definitions)
+}
+
+async function load(views: readonly ViewConfig[]) {
+  const faults: Fault[] = []
+  const definitions: Record<string, ViewDefinition> = {}
+  const streams: { readonly name: string; readonly definition: TopologyDefinition }[] = []
+  for (const view of views) {
+    const found = 'root' in view ? declaredView(view.root) : await loadModule(view)
+    if (typeof found === 'string') faults.push({ ...view.place, what: found })
+    else if (isTopology(found)) streams.push({ name: view.name, definition: found })
+    else definitions[view.name] = found
+  }
+  return { faults, definitions, streams }
+}
+
 /** The name of the view that keeps a topic as a table. No view of a user has a dot in its name. */
 export function tableName(topic: string): string {
   return `table.${topic}`
+}
+
+export function isTable(view: string): boolean {
+  return view.startsWith('table.')
 }
 
 /**
@@ -45,7 +66,8 @@ export function readsTable({ plugin }: SinkConfig): boolean {
   return plugin.type !== 'file'
 }
 
-function materialised(sinks: readonly SinkConfig[]): ReadonlySet<string> {
+/** The topics that are kept as tables for sinks. */
+export function materialised(sinks: readonly SinkConfig[]): ReadonlySet<string> {
   const topics = sinks
     .filter(readsTable)
     .flatMap(({ from }) => from.flatMap((each) => (each.kind === 'topic' ? [each.topic] : [])))
@@ -63,7 +85,7 @@ function open(
     const faults = [
       ...unknownTopics(config, topology, streams),
       ...streamFaults(config, streams),
-      ...severalPartitions(config),
+      ...columnFaults(config, new Map()),
     ]
     return faults.length > 0 ? { ok: false, faults } : { ok: true, topology, streams }
   } catch (error) {
@@ -72,17 +94,6 @@ function open(
     if (place === undefined) throw error
     return { ok: false, faults: [{ ...place, what: error.message }] }
   }
-}
-
-/** What a view joins has to lie in one partition: it runs as one task. */
-function severalPartitions({ log: { kafka }, views }: Config): readonly Fault[] {
-  if (kafka === undefined) return []
-  const largest = Math.max(kafka.partitions, ...kafka.topics.map((each) => each.partitions ?? 1))
-  if (largest === 1) return []
-  return views.map(({ place }) => ({
-    ...place,
-    what: `a view reads topics of one partition only, and \`log\` asks for ${largest}`,
-  }))
 }
 
 function unknownTopics(

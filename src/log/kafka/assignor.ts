@@ -1,10 +1,13 @@
 import { Reader, Writer } from '@platformatic/kafka'
+import { decodeTold, encodeTold, type Facts, type Roles } from './roles.ts'
 
 /*
  * The consumer protocol's own messages, so that Kafka's tools can show who reads what:
  *
  *   subscription: version:i16=2 [topic] userData:bytes [topic [partition]] (owned) generation:i32
  *   assignment:   version:i16=0 [topic [partition]] userData:bytes
+ *
+ * with the user data of roles.ts.
  */
 
 /** What a member tells of itself. */
@@ -14,6 +17,7 @@ export interface Subscription {
   readonly owned: readonly number[]
   /** Of the assignment that it owns them by. */
   readonly generation: number
+  readonly facts?: Facts | undefined
 }
 
 export interface Member extends Subscription {
@@ -22,11 +26,11 @@ export interface Member extends Subscription {
 
 type Numbers = readonly (readonly [topic: string, partitions: readonly number[]])[]
 
-export function encodeSubscription({ topics, owned, generation }: Subscription): Buffer {
+export function encodeSubscription({ topics, owned, generation, facts }: Subscription): Buffer {
   const writer = Writer.create()
     .appendInt16(2)
     .appendArray([...topics], (w, topic) => void w.appendString(topic, false), false, false)
-    .appendBytes(null, false)
+    .appendBytes(encodeTold(facts), false)
   return appendNumbers(writer, numbersOf(topics, owned)).appendInt32(generation).buffer
 }
 
@@ -34,21 +38,33 @@ export function decodeSubscription(bytes: Buffer): Subscription {
   const reader = Reader.from(bytes)
   const version = reader.readInt16()
   const topics = reader.readArray((r) => r.readString(false), false, false)
-  reader.readNullableBytes(false)
+  const facts = decodeTold<Facts>(reader.readNullableBytes(false))
   const owned = version >= 1 ? partitionsIn(readNumbers(reader)) : []
-  return { topics, owned, generation: version >= 2 ? reader.readInt32() : -1 }
+  const generation = version >= 2 ? reader.readInt32() : -1
+  return { topics, owned, generation, ...(facts && { facts }) }
 }
 
-export function encodeAssignment(topics: readonly string[], partitions: readonly number[]): Buffer {
+/** What a member is told: what it shall read, and who else has what. */
+export interface Assigned {
+  readonly partitions: readonly number[]
+  readonly roles?: Roles | undefined
+}
+
+export function encodeAssignment(
+  topics: readonly string[],
+  { partitions, roles }: Assigned,
+): Buffer {
   const writer = appendNumbers(Writer.create().appendInt16(0), numbersOf(topics, partitions))
-  return writer.appendBytes(null, false).buffer
+  return writer.appendBytes(encodeTold(roles), false).buffer
 }
 
-export function decodeAssignment(bytes: Buffer): readonly number[] {
-  if (bytes.length === 0) return []
+export function decodeAssignment(bytes: Buffer): Assigned {
+  if (bytes.length === 0) return { partitions: [] }
   const reader = Reader.from(bytes)
   reader.readInt16()
-  return partitionsIn(readNumbers(reader))
+  const partitions = partitionsIn(readNumbers(reader))
+  const roles = decodeTold<Roles>(reader.readNullableBytes(false))
+  return { partitions, ...(roles && { roles }) }
 }
 
 /**
@@ -70,7 +86,7 @@ export function assign(partitions: number, members: readonly Member[]): Map<stri
 }
 
 /** If two claim a partition, it belongs to the one with the newer assignment. */
-function ownersOf(members: readonly Member[]): ReadonlyMap<number, string> {
+export function ownersOf(members: readonly Member[]): ReadonlyMap<number, string> {
   const owners = new Map<number, string>()
   for (const { id, owned } of members.toSorted((a, b) => a.generation - b.generation)) {
     for (const number of owned) owners.set(number, id)
@@ -97,8 +113,11 @@ function balance(
     mine.push(number)
   }
   for (const number of free) {
-    const [fewest] = [...wanted.values()].sort((a, b) => a.length - b.length)
-    fewest?.push(number)
+    const fewest = Math.min(...[...wanted.values()].map(({ length }) => length))
+    const open = members.filter(({ id }) => wanted.get(id)!.length === fewest)
+    // Who has a copy of the state has little to restore.
+    const chosen = open.find(({ facts }) => facts?.copies.includes(number)) ?? open[0]
+    if (chosen !== undefined) wanted.get(chosen.id)!.push(number)
   }
   return wanted
 }

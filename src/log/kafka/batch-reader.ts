@@ -1,4 +1,3 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka'
 import { MillraceError } from '../../core/errors.ts'
 import {
@@ -70,9 +69,14 @@ function readBatch(batch: Buffer): RecordBatch {
 
 function decompress(code: number, body: Buffer): Buffer {
   if (code === 0) return body
-  if (code === 1) return gunzipSync(body)
-  if (code === 4) return zstdDecompressSync(body)
-  return compressionsAlgorithmsByBitmask[code]!.decompressSync(body)
+  const algorithm = compressionsAlgorithmsByBitmask[code]
+  if (algorithm === undefined) {
+    throw new MillraceError(
+      'LOG_FORMAT',
+      `A record batch is compressed in an unknown way: ${code}.`,
+    )
+  }
+  return algorithm.decompressSync(body)
 }
 
 /** Whether a control batch says that the transaction was committed. */

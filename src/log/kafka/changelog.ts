@@ -10,7 +10,7 @@ import type { StagedStore } from '../staged-store.ts'
 import type { RawRecord } from './batch-reader.ts'
 import type { Cluster } from './cluster.ts'
 import type { Copy, LocalState } from './local-state.ts'
-import type { StoredPosition } from './position-record.ts'
+import type { OpenPartition, StoredPosition } from './position-record.ts'
 import type { Producer } from './producer.ts'
 import { scanPartition } from './scan-partition.ts'
 
@@ -68,6 +68,11 @@ export class Changelog {
     return this.#copy.position ?? undefined
   }
 
+  /** The partitions that wait for the end of a commit. */
+  get open(): readonly OpenPartition[] {
+    return this.#copy.open ?? []
+  }
+
   /** Adds what the store holds uncommitted, and the position, to the transaction under way. */
   stage(producer: Producer, stored: StoredPosition): void {
     const { topic, partition, store } = this.#options
@@ -77,7 +82,7 @@ export class Changelog {
     }
     const value = Buffer.from(JSON.stringify(stored))
     producer.add(topic, partition, { key: positionKey, value, timestamp })
-    this.#copy = { ...this.#copy, position: stored.position }
+    this.#hold(stored)
   }
 
   /** Voids everything: the task begins again. */
@@ -111,9 +116,12 @@ export class Changelog {
       if (value === null) store.delete(own)
       else store.put(own, value)
     } else if (key.equals(positionKey) && value !== null) {
-      const { position } = JSON.parse(value.toString()) as StoredPosition
-      this.#copy = { ...this.#copy, position }
+      this.#hold(JSON.parse(value.toString()) as StoredPosition)
     } else if (key.equals(resetKey)) this.#wipe()
+  }
+
+  #hold({ position, open }: StoredPosition): void {
+    this.#copy = { ...this.#copy, position, open: open ?? [] }
   }
 
   /** Marks everything as deleted; what is saved next takes it away. */

@@ -1,9 +1,12 @@
 import { describeError, MillraceError } from '../../core/errors.ts'
 import type { Finding } from '../../core/plugin.ts'
 import { keepAll } from '../../core/topic-policy.ts'
+import type { RegistryClient } from '../registry/client.ts'
 import { accessOf } from './access.ts'
 import { Cluster } from './cluster.ts'
-import type { KafkaOptions } from './options.ts'
+import { openRegistry } from './formats.ts'
+import type { KafkaOptions, RegistryOptions } from './options.ts'
+import { checkRights } from './rights.ts'
 import { policyOf } from './topics.ts'
 
 export interface Checked {
@@ -21,9 +24,12 @@ export async function* checkKafka({ pipeline, options, topics }: Checked): Async
     const existing = new Set(await cluster.refresh(null))
     yield* checkBrokers(cluster, await cluster.id())
     yield* checkCoordinators(cluster, pipeline)
+    if (options.registry !== undefined) yield await checkRegistry(options.registry)
+    const makesTopics = topics.some((topic) => !existing.has(topic))
+    yield* checkRights(cluster, { pipeline, topics, makesTopics })
     for (const topic of topics) {
       if (existing.has(topic)) yield* checkTopic(cluster, topic, options)
-      else yield { level: 'ok', what: `the topic ${topic} will be made` }
+      else yield absent(topic, options)
     }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
@@ -56,15 +62,40 @@ async function* checkCoordinators(cluster: Cluster, pipeline: string): AsyncGene
   }
 }
 
+async function checkRegistry(options: RegistryOptions): Promise<Finding> {
+  let registry: RegistryClient | undefined
+  try {
+    registry = openRegistry(options)
+    await registry.check()
+    return { level: 'ok', what: `the schema registry at ${new URL(options.url).host} answers` }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return { level: 'error', what: describeError(error) }
+  } finally {
+    registry?.close()
+  }
+}
+
+function absent(topic: string, options: KafkaOptions): Finding {
+  if (!policyOf(topic, { options, keep: () => keepAll }).isForeign) {
+    return { level: 'ok', what: `the topic ${topic} will be made` }
+  }
+  return {
+    level: 'error',
+    what: `there is no topic ${topic}, which others write`,
+    hint: 'It is not made by us; correct its name under `topics`, or create it.',
+  }
+}
+
 async function* checkTopic(
   cluster: Cluster,
   topic: string,
   options: KafkaOptions,
 ): AsyncGenerator<Finding> {
   const found = await cluster.topic(topic)
-  const wanted = policyOf(topic, { options, keep: () => keepAll }).partitions
+  const { partitions: wanted, isForeign } = policyOf(topic, { options, keep: () => keepAll })
   const partitions = found?.leaders.length ?? 0
-  if (partitions === wanted) yield { level: 'ok', what: `the topic ${topic} exists` }
+  if (partitions === wanted || isForeign) yield { level: 'ok', what: `the topic ${topic} exists` }
   else {
     yield {
       level: 'warning',

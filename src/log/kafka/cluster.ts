@@ -25,6 +25,8 @@ export interface Topic {
   readonly id: string
   /** The node that leads each partition; -1 while there is none. */
   readonly leaders: readonly number[]
+  /** How many nodes keep each partition. */
+  readonly replicas: number
 }
 
 /** Offsets that a partition has: its first, its last, or what is visible to read_committed. */
@@ -84,6 +86,12 @@ export class Cluster {
     return this.#nodes.size
   }
 
+  /** The addresses of all brokers, by their ids. */
+  async nodes(): Promise<ReadonlyMap<number, string>> {
+    await this.refresh([])
+    return this.#nodes
+  }
+
   /** The cluster's id. */
   async id(): Promise<string> {
     if (this.#id === undefined) await this.refresh([])
@@ -140,14 +148,28 @@ export class Cluster {
       if (errorCode !== 0 && errorCode !== 5) throw faultOf(errorCode, `Describe the topic ${name}`)
       const leaders: number[] = []
       for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId
-      this.#topics.set(name, { id: topicId, leaders })
+      const replicas = Math.min(...partitions.map(({ replicaNodes }) => replicaNodes.length))
+      this.#topics.set(name, { id: topicId, leaders, replicas })
       found.push(name)
     }
     return found
   }
 
+  /** What the user may do with topics that exist, as the protocol's bits; nothing: not even see it. */
+  async operations(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const answer = await this.#metadata(topics, true)
+    const known = answer.topics.filter(({ errorCode }) => errorCode !== 3)
+    return new Map(
+      known.map(({ name, errorCode, topicAuthorizedOperations }) => {
+        return [name ?? '', errorCode === 0 ? topicAuthorizedOperations : 0]
+      }),
+    )
+  }
+
   /** For each partition of a topic, an offset, or the first whose time is not before `at`. */
   async offsets(topic: string, at: OffsetAt): Promise<readonly bigint[]> {
+    const timestamp = at === 'start' ? -2n : typeof at === 'number' ? BigInt(at) : -1n
+    const isolation = at === 'end' ? 0 : 1
     const shape = await this.topic(topic)
     if (shape === undefined) return []
     const offsets = new Array<bigint>(shape.leaders.length).fill(0n)
@@ -155,8 +177,6 @@ export class Cluster {
     await Promise.all(
       [...byLeader.values()].map(async (partitions) => {
         const address = await this.leader(topic, partitions[0]!)
-        const timestamp = at === 'start' ? -2n : typeof at === 'number' ? BigInt(at) : -1n
-        const isolation = at === 'end' ? 0 : 1
         const asked = partitions.map((partitionIndex) => ({
           ...{ partitionIndex, currentLeaderEpoch: -1, timestamp },
         }))
@@ -189,10 +209,10 @@ export class Cluster {
     for (const address of [...this.#connections.keys()]) this.#drop(address)
   }
 
-  async #metadata(topics: readonly string[] | null): Promise<Metadata> {
+  async #metadata(topics: readonly string[] | null, withRights = false): Promise<Metadata> {
     const names = topics === null ? null : [...topics]
     try {
-      return await this.anywhere('Ask for metadata', metadataV12.api, names, false, false)
+      return await this.anywhere('Ask for metadata', metadataV12.api, names, false, withRights)
     } catch (error) {
       // One topic that has no leader, or does not exist, fails the whole call.
       if (error instanceof KafkaFault && error.response) return error.response as Metadata

@@ -7,8 +7,9 @@
  *   millrace.cause    the sequence of the source commit that caused it
  *   millrace.schema   names the schema of the row: see schemas.ts
  *
- * and the record's own headers. A record without `millrace.version` was written by somebody else:
- * it is a commit of its own, and its version is its offset plus one.
+ * and the record's own headers, with those of its format: see ../formats/format.ts. A record
+ * without `millrace.version` was written by somebody else: it is a commit of its own, and its
+ * version is its offset plus one.
  */
 import { ByteWriter } from '../../core/byte-writer.ts'
 import type { LogRecord, NewRecord } from '../../core/record.ts'
@@ -93,8 +94,11 @@ export interface Origin {
   readonly attach: (record: Found, id: string) => void
 }
 
-/** The reader says later which sequence a record has. */
-export type Found = { -readonly [Name in keyof LogRecord]: LogRecord[Name] }
+/** A record on its way to the reader, who says later which sequence it has. */
+export type Found = { -readonly [Name in keyof LogRecord]: LogRecord[Name] } & {
+  /** Somebody else has written it. */
+  isForeign?: boolean
+}
 
 /** The record behind the bytes. */
 export function toRecord(raw: RawRecord, { topic, partition, attach }: Origin): Found {
@@ -140,6 +144,7 @@ export function toRecord(raw: RawRecord, { topic, partition, attach }: Origin): 
   }
   record.headers = own
   if (!isOurs) {
+    record.isForeign = true
     record.version = record.offset + 1n
     record.ordinal = 0
     record.endsCommit = true

@@ -1,54 +1,73 @@
 /*
- * Refused records wait in `<topic>.dlq`. Which are there is told by a compacted topic of the sink,
- * with a partition for each that the sink reads, written in the same transaction:
- *
- *   ["<sink>","<topic>",<partition>,"<offset>"] → JSON {code, reason, attempts, firstAt, lastAt}
+ * Refused records wait in `<topic>.dlq`; letter-index.ts says which there are, and what became of
+ * them. Both are written in one transaction, by whoever opened the box of a partition last.
  */
 import type { DeadLetter, DeadLetters } from '../../core/log.ts'
 import type { NewRecord } from '../../core/record.ts'
-import { stageOf } from '../dead-letters.ts'
-import { headersOf, letterKey } from '../letter.ts'
+import { refuse } from '../dead-letters.ts'
+import {
+  headersOf,
+  type Letter,
+  type LetterState,
+  letterKey,
+  type StoredLetter,
+} from '../letter.ts'
 import { Cluster } from './cluster.ts'
+import { LetterIndex, letterTopic } from './letter-index.ts'
 import { Outlet } from './outlet.ts'
 import { Producer } from './producer.ts'
-import { scanPartition } from './scan-partition.ts'
 import { ensureTopic } from './topics.ts'
 import type { KafkaWiring } from './wiring.ts'
 
-interface StoredLetter {
-  readonly code: string
-  readonly reason: string
-  readonly attempts: number
-  readonly firstAt: number
-  readonly lastAt: number
-}
-
-/** The letters of one sink from one partition, and the right to write them. */
+/** The right to write the letters of one sink from one partition. */
 interface Box {
   readonly producer: Producer
   readonly outlet: Outlet
-  readonly known: Map<string, StoredLetter>
 }
+
+/** A letter as it is to be stored, and where it is from. */
+type Changed = readonly [key: string, stored: StoredLetter]
 
 export class KafkaLetters {
   readonly #wiring: KafkaWiring
   readonly #sink: string
+  readonly #index: LetterIndex
   readonly #boxes = new Map<number, Box>()
+  /** A producer does one thing at a time. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(wiring: KafkaWiring, sink: string) {
     this.#wiring = wiring
     this.#sink = sink
+    this.#index = new LetterIndex(sink)
   }
 
-  /** How many letters of this sink are known to this process. */
-  get count(): number {
-    return [...this.#boxes.values()].reduce((sum, { known }) => sum + known.size, 0)
+  /** How many letters of this sink wait, as far as `refresh` has seen. */
+  get open(): number {
+    return this.#index.open
+  }
+
+  /** Learns of what other processes have written, and earlier ones. */
+  async refresh(cluster: Cluster): Promise<void> {
+    await this.#index.refresh(cluster)
   }
 
   /** Keeps what the sink refused, each record once. */
   readonly keep: DeadLetters = async (letters) => {
     const byPartition = Map.groupBy(letters, ({ record }) => record.partition)
-    for (const [partition, some] of byPartition) await this.#keep(partition, some)
+    for (const [partition, some] of byPartition) {
+      await this.#with(partition, some[0]!.record.topic, (box) => this.#keep(box, partition, some))
+    }
+  }
+
+  /** Notes what became of a letter, durably. Whoever else writes them opens the box anew. */
+  async settle(letter: Letter, state: LetterState, note: string | null): Promise<void> {
+    const { partition, topic } = letter
+    await this.#with(partition, topic, async ({ producer }) => {
+      const key = letterKey(letter)
+      const stored = { ...(this.#index.get(key) ?? storedOf(letter)), state, note }
+      await this.#commit(producer, partition, [[key, stored]])
+    })
   }
 
   async close(): Promise<void> {
@@ -57,11 +76,22 @@ export class KafkaLetters {
     await Promise.all(boxes.map(({ producer }) => producer.close()))
   }
 
-  async #keep(partition: number, letters: readonly DeadLetter[]): Promise<void> {
+  #with(partition: number, topic: string, work: (box: Box) => Promise<void>): Promise<void> {
+    const done = this.#last.then(() => this.#within(partition, topic, work))
+    this.#last = done.catch(() => {})
+    return done
+  }
+
+  /** After any error the box is opened anew, which shows what had become of it. */
+  async #within(
+    partition: number,
+    topic: string,
+    work: (box: Box) => Promise<void>,
+  ): Promise<void> {
     try {
-      const box = this.#boxes.get(partition) ?? (await this.#open(partition, letters))
+      const box = this.#boxes.get(partition) ?? (await this.#open(partition, topic))
       this.#boxes.set(partition, box)
-      await this.#write(box, partition, letters)
+      await work(box)
     } catch (error) {
       await this.#boxes.get(partition)?.producer.close()
       this.#boxes.delete(partition)
@@ -69,71 +99,70 @@ export class KafkaLetters {
     }
   }
 
-  async #write(box: Box, partition: number, letters: readonly DeadLetter[]): Promise<void> {
-    const { producer, outlet, known } = box
-    const now = Date.now()
+  async #keep(
+    { producer, outlet }: Box,
+    partition: number,
+    letters: readonly DeadLetter[],
+  ): Promise<void> {
     const changed = new Map<string, StoredLetter>()
     const fresh: NewRecord[] = []
-    for (const letter of letters) {
-      const { code, reason } = letter
-      const key = letterKey({ ...letter.record, sink: this.#sink })
-      const before = changed.get(key) ?? known.get(key)
-      const attempts = (before?.attempts ?? 0) + 1
-      const stored = { code, reason, attempts, firstAt: before?.firstAt ?? now, lastAt: now }
-      if (before === undefined) fresh.push(this.#record(letter, stored))
-      changed.set(key, stored)
+    for (const refused of letters) {
+      const key = letterKey({ ...refused.record, sink: this.#sink })
+      const before = changed.get(key) ?? this.#index.get(key)
+      const letter = { ...refuse(this.#sink, refused, before), at: refused.record.timestamp }
+      if (before === undefined) fresh.push(recordOf(refused, letter))
+      changed.set(key, storedOf(letter))
     }
     await outlet.write(fresh)
     outlet.end(true)
+    await this.#commit(producer, partition, [...changed])
+  }
+
+  async #commit(producer: Producer, partition: number, changed: readonly Changed[]): Promise<void> {
+    const timestamp = Date.now()
     for (const [key, stored] of changed) {
       const entry = { key: Buffer.from(key), value: Buffer.from(JSON.stringify(stored)) }
-      producer.add(this.#index, partition, { ...entry, timestamp: now })
+      producer.add(letterTopic(this.#sink), partition, { ...entry, timestamp })
     }
     await producer.commit()
-    for (const [key, stored] of changed) known.set(key, stored)
+    for (const [key, stored] of changed) this.#index.set(key, stored)
   }
 
   /** Fences whoever kept letters of this partition before, then reads which there are. */
-  async #open(partition: number, letters: readonly DeadLetter[]): Promise<Box> {
+  async #open(partition: number, topic: string): Promise<Box> {
     const cluster = new Cluster(this.#wiring.access)
     try {
-      const read = await cluster.topic(letters[0]!.record.topic)
-      const policy = this.#wiring.policyOf(this.#index)
+      const read = await cluster.topic(topic)
+      const index = letterTopic(this.#sink)
       const partitions = read?.leaders.length ?? partition + 1
-      await ensureTopic(cluster, this.#index, { ...policy, partitions })
+      await ensureTopic(cluster, index, { ...this.#wiring.policyOf(index), partitions })
       const name = `${this.#sink}.dlq.${partition}`
       const producer = await Producer.open(this.#wiring.producer(name))
-      const known = new Map<string, StoredLetter>()
-      const span = { topic: this.#index, partition, from: 0 }
-      await scanPartition(cluster, span, ({ key, value }) => {
-        if (key === null || value === null) return
-        known.set(key.toString(), JSON.parse(value.toString()) as StoredLetter)
-      })
-      return { producer, outlet: new Outlet(this.#wiring, producer), known }
+      await this.#index.refresh(cluster)
+      return { producer, outlet: new Outlet(this.#wiring, producer) }
     } finally {
       await cluster.close()
     }
   }
+}
 
-  get #index(): string {
-    return `__millrace.${this.#sink}.letters`
-  }
+function storedOf({
+  id: _,
+  sink: _sink,
+  topic,
+  partition,
+  offset,
+  ...stored
+}: Letter): StoredLetter {
+  return stored
+}
 
-  #record({ record }: DeadLetter, stored: StoredLetter): NewRecord {
-    const { topic, partition, offset, version } = record
-    const letter = {
-      ...stored,
-      ...{ sink: this.#sink, topic, partition, offset, version: String(version) },
-      ...({ sequence: 0, key: null, state: 'open', note: null } as const),
-      stage: stageOf(this.#sink, stored.code),
-    }
-    const { 'millrace.version': _, ...headers } = headersOf(letter)
-    return {
-      ...record,
-      topic: `${topic}.dlq`,
-      ordinal: 0,
-      cause: record.cause,
-      headers: { ...record.headers, ...headers },
-    }
+function recordOf({ record }: DeadLetter, letter: Letter): NewRecord {
+  const { 'millrace.version': _, ...headers } = headersOf(letter)
+  return {
+    ...record,
+    topic: `${letter.topic}.dlq`,
+    ordinal: 0,
+    headers: { ...record.headers, ...headers },
   }
 }

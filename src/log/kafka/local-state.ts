@@ -9,6 +9,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import type { Position } from '../../core/source.ts'
+import type { OpenPartition } from './position-record.ts'
 
 /** What the copy of a task's state is a copy of, and how far it has come. */
 export interface Copy {
@@ -19,6 +20,8 @@ export interface Copy {
   /** Offset of the changelog's record that comes next. */
   readonly next: number
   readonly position: Position | null
+  /** Inside a commit: the partitions that wait for its end. */
+  readonly open?: readonly OpenPartition[]
 }
 
 export class LocalState {

@@ -13,9 +13,11 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
+  ownersOf,
 } from './assignor.ts'
 import { type Access, Cluster } from './cluster.ts'
 import { isFault } from './fault.ts'
+import { castRoles, type Facts, type Roles } from './roles.ts'
 
 type Joined = joinGroupV9.JoinGroupResponse
 
@@ -26,6 +28,15 @@ export interface MembershipOptions {
   readonly topics: readonly string[]
   readonly partitions: number
   readonly sessionTimeoutMs: number
+  /** For members that have state: what this one says of itself, and how it learns of the others. */
+  readonly stateful?: Stateful | undefined
+}
+
+export interface Stateful {
+  /** How many beside the owner keep a copy of a partition's state. */
+  readonly standbys: number
+  facts(): Facts
+  told(roles: Roles, member: string): void
 }
 
 /** A partition number that this process shall read. */
@@ -149,8 +160,8 @@ export class Membership {
     while (!signal.aborted) {
       try {
         await this.#join()
+        this.#settled.resolve() // Before the lost are let go: they commit what is under way.
         const lost = await this.#settle()
-        this.#settled.resolve()
         if (lost) this.#unsettle()
         else await this.#beat(signal)
       } catch (error) {
@@ -181,7 +192,9 @@ export class Membership {
   async #join(): Promise<void> {
     const { group, topics, sessionTimeoutMs } = this.#options
     const owned = [...this.#owned.keys()]
-    const metadata = encodeSubscription({ topics, owned, generation: this.#generation })
+    const facts = this.#options.stateful?.facts()
+    const generation = this.#generation
+    const metadata = encodeSubscription({ topics, owned, generation, facts })
     const address = await this.#joining.coordinator('group', group)
     const what = `Join the group ${group}`
     const protocols = [{ name: protocol, metadata }]
@@ -196,7 +209,9 @@ export class Membership {
       ...([address, what, syncGroupV5.api, group, joined.generationId, joined.memberId] as const),
       ...([null, 'consumer', protocol, shares] as const),
     )
-    this.#assigned = decodeAssignment(synced.assignment)
+    const { partitions, roles } = decodeAssignment(synced.assignment)
+    this.#assigned = partitions
+    if (roles !== undefined) this.#options.stateful?.told(roles, this.#member)
   }
 
   #share({ members }: Joined) {
@@ -204,10 +219,15 @@ export class Membership {
       ...decodeSubscription(metadata),
       id: memberId,
     }))
-    const given = assign(this.#options.partitions, known)
+    const { partitions, stateful } = this.#options
+    const given = assign(partitions, known)
+    const owners = new Map(ownersOf(known)) // Those that are on their way have their old owner.
+    for (const [id, numbers] of given) for (const number of numbers) owners.set(number, id)
+    const { standbys = 0 } = stateful ?? {}
+    const roles = stateful && castRoles({ owners, members: known, partitions, standbys })
     return known.map(({ id, topics }) => ({
       memberId: id,
-      assignment: encodeAssignment(topics, given.get(id) ?? []),
+      assignment: encodeAssignment(topics, { partitions: given.get(id) ?? [], roles }),
     }))
   }
 

@@ -1,4 +1,5 @@
 import type { LogRecord } from '../../core/record.ts'
+import type { Found } from './headers.ts'
 import type { Lane } from './lane.ts'
 import type { OpenCommit } from './position.ts'
 
@@ -8,9 +9,11 @@ const batchBytes = 1024 * 1024
 const partBytes = 4 * batchBytes
 
 export interface Merged {
-  readonly records: readonly LogRecord[]
+  readonly records: readonly Found[]
   /** The commit inside which the batch ends, if it does. */
   readonly open: OpenCommit | undefined
+  /** Whether nothing more could be read when it was put together. */
+  readonly atEnd: boolean
 }
 
 /**
@@ -24,15 +27,28 @@ export interface Merged {
 export class Merge {
   readonly #lanes: readonly Lane[]
   #open: OpenCommit | undefined
+  /** Whether a batch was given out after which more was to come. */
+  #owes = false
 
   constructor(lanes: readonly Lane[], open: OpenCommit | undefined) {
     this.#lanes = lanes
     this.#open = open
   }
 
-  /** What can be given out now; undefined if more has to be fetched first. */
+  /**
+   * What can be given out now; undefined if more has to be fetched first. No records: what seemed
+   * to come has shown to be none, such as those of a transaction that was aborted.
+   */
   next(): Merged | undefined {
-    const records: LogRecord[] = []
+    const found = this.#gather()
+    const atEnd = this.#lanes.every((lane) => lane.isAtEnd)
+    if (found === undefined && !(this.#owes && atEnd)) return undefined
+    this.#owes = !atEnd
+    return { records: found ?? [], open: this.#open, atEnd }
+  }
+
+  #gather(): readonly Found[] | undefined {
+    const records: Found[] = []
     let bytes = 0
     for (;;) {
       const lane = this.#first()
@@ -40,7 +56,7 @@ export class Merge {
       const isSame = record !== undefined && record.version === this.#open?.version
       if (records.length > 0) {
         if (record === undefined || (!isSame && bytes >= batchBytes)) return this.#end(records)
-        if (bytes >= partBytes) return { records, open: this.#open }
+        if (bytes >= partBytes) return records
       }
       if (record === undefined) return undefined
       if (!isSame) this.#open = { version: record.version, sequence: this.#count() }
@@ -52,12 +68,14 @@ export class Merge {
   }
 
   /** Nothing more is known. A commit that goes on in records not fetched yet is open. */
-  #end(records: readonly LogRecord[]): Merged {
+  #end(records: readonly Found[]): readonly Found[] {
     const last = records.at(-1)!
-    const lane = this.#lanes.find(({ topic }) => topic === last.topic)!
+    const lane = this.#lanes.find(
+      (lane) => lane.topic === last.topic && lane.partition === last.partition,
+    )!
     const isWhole = last.endsCommit || lane.peek() !== undefined || !lane.isBehind
     if (isWhole) this.#open = undefined
-    return { records, open: this.#open }
+    return records
   }
 
   #first(): Lane | undefined {

@@ -1,5 +1,8 @@
 import { z } from 'zod'
 import { secret } from '../../core/secret.ts'
+import { formatNames } from '../formats/format.ts'
+import { compressions } from './compression.ts'
+import type { KafkaTopics } from './topic-options.ts'
 
 const broker = z
   .string()
@@ -30,15 +33,12 @@ const sasl = z.union([
   }),
 ])
 
-/** Topics whose names match get this policy; the first pattern that matches counts. */
-const policy = z.strictObject({
-  topics: z.string().min(1).describe('Pattern of topic names; `*` stands for anything.'),
-  partitions: z.int().min(1).max(10_000).optional().describe('Partitions of such a topic.'),
-  replication: z.int().min(1).max(32).optional().describe('Replicas of such a topic.'),
-  config: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
-    .default({})
-    .describe("Kafka's own settings of such a topic, such as `retention.ms`."),
+const registry = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .describe('Where it is, such as `https://registry:8081`; may hold user and password.'),
+  tls: tls.optional().describe('Of an `https` address; the system is trusted by default.'),
+  timeoutMs: z.int().min(1_000).default(10_000).describe('How long to wait for an answer.'),
 })
 
 /** What stands under `log` where its type is `kafka`. */
@@ -58,15 +58,25 @@ export const kafkaOptions = z.strictObject({
     .max(32)
     .optional()
     .describe("Replicas of a topic that is made. Default: the cluster's own default."),
-  topics: z.array(policy).default([]).describe('Exceptions, by the name of the topic.'),
+  format: z
+    .enum(formatNames)
+    .default('json')
+    .describe('How keys and values are written, where `topics` says nothing else.'),
+  registry: registry.optional().describe('The schema registry, for `avro` and `json-schema`.'),
   delivery: z
     .enum(['exactly-once', 'at-least-once'])
     .default('exactly-once')
     .describe('With transactions, or with an idempotent producer only.'),
   compression: z
-    .enum(['none', 'gzip', 'zstd'])
+    .enum(compressions)
     .default('none')
     .describe('How batches of records are compressed.'),
+  standbys: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(1)
+    .describe('Other processes that keep a copy of the state of views, ready to take over.'),
   transactionTimeoutMs: z
     .int()
     .min(30_000)
@@ -89,26 +99,32 @@ export const kafkaOptions = z.strictObject({
   sasl: sasl.optional().describe('How to sign in.'),
 })
 
-export type KafkaOptions = z.infer<typeof kafkaOptions>
+export interface KafkaOptions extends z.infer<typeof kafkaOptions> {
+  /** What the configuration says of topics by their names. */
+  readonly topics?: KafkaTopics
+}
+
+export type RegistryOptions = z.infer<typeof registry>
 export type TlsOptions = z.infer<typeof tls>
 export type SaslOptions = z.infer<typeof sasl>
 
 /** The same, with other paths for the files that it names. */
-export function withFiles(options: KafkaOptions, change: (file: string) => string): KafkaOptions {
-  const { tls, sasl } = options
-  const changed = (file: string | undefined) => (file === undefined ? undefined : change(file))
+export function withFiles<T extends z.infer<typeof kafkaOptions>>(
+  options: T,
+  change: (file: string) => string,
+): T {
+  const { tls, sasl, registry } = options
   return {
     ...options,
-    ...(tls && {
-      tls: {
-        ...tls,
-        ca: changed(tls.ca),
-        certificate: changed(tls.certificate),
-        key: changed(tls.key),
-      },
-    }),
-    ...(sasl?.mechanism === 'OAUTHBEARER' && {
-      sasl: { ...sasl, tokenFile: changed(sasl.tokenFile) },
-    }),
+    ...(tls && { tls: withTlsFiles(tls, change) }),
+    ...(registry?.tls && { registry: { ...registry, tls: withTlsFiles(registry.tls, change) } }),
+    ...(sasl?.mechanism === 'OAUTHBEARER' &&
+      sasl.tokenFile !== undefined && { sasl: { ...sasl, tokenFile: change(sasl.tokenFile) } }),
   }
+}
+
+function withTlsFiles(tls: TlsOptions, change: (file: string) => string): TlsOptions {
+  const changed = (file: string | undefined) => (file === undefined ? undefined : change(file))
+  const { ca, certificate, key } = tls
+  return { ...tls, ca: changed(ca), certificate: changed(certificate), key: changed(key) }
 }

@@ -7,11 +7,22 @@ import { scanPartition } from './scan-partition.ts'
 export interface StoredPosition {
   readonly position: Position | null
   readonly timestamp: number
+  /** Inside a commit: the partitions that have records of it and not yet its end. */
+  readonly open?: readonly OpenPartition[]
 }
+
+export type OpenPartition = readonly [topic: string, partition: number]
 
 /** Each writer has a topic for its position, so that nobody else's open transaction hides it. */
 export function positionTopic(writer: string): string {
   return `__millrace.${writer}.position`
+}
+
+/** The writers of a pipeline that have such a topic. */
+export function positionWriters(topics: readonly string[], pipeline: string): readonly string[] {
+  return topics
+    .map((topic) => /^__millrace\.(.*)\.position$/.exec(topic)?.[1] ?? '')
+    .filter((writer) => writer.startsWith(`${pipeline}.`))
 }
 
 const key = Buffer.from('position')
@@ -28,14 +39,31 @@ export async function readPosition(
   cluster: Cluster,
   writer: string,
 ): Promise<Position | undefined> {
+  return (await readSettled(cluster, writer))?.position ?? undefined
+}
+
+/** The same with all that is stored. */
+export async function readSettled(
+  cluster: Cluster,
+  writer: string,
+): Promise<StoredPosition | undefined> {
   const topic = positionTopic(writer)
   const deadline = performance.now() + settleMs
   while ((await isOpen(cluster, topic)) && performance.now() < deadline) await sleep(10)
+  return readStored(cluster, writer)
+}
+
+/** The newest position that was committed, as it is stored. */
+export async function readStored(
+  cluster: Cluster,
+  writer: string,
+): Promise<StoredPosition | undefined> {
   let newest: StoredPosition | undefined
-  await scanPartition(cluster, { topic, partition: 0, from: 0 }, (record) => {
+  const span = { topic: positionTopic(writer), partition: 0, from: 0 }
+  await scanPartition(cluster, span, (record) => {
     if (record.value !== null) newest = JSON.parse(record.value.toString()) as StoredPosition
   })
-  return newest?.position ?? undefined
+  return newest
 }
 
 /** Whether the end of a transaction is missing. */

@@ -7,8 +7,9 @@ import {
 } from '@platformatic/kafka'
 import { again } from './again.ts'
 import { type Access, Cluster } from './cluster.ts'
+import type { Compression } from './compression.ts'
 import { produce } from './produce.ts'
-import { BatchWriter, type Compression, countAt, type Entry } from './record-batch.ts'
+import { BatchWriter, countAt, type Entry } from './record-batch.ts'
 
 export interface ProducerOptions {
   readonly access: Access
@@ -56,6 +57,8 @@ export class Producer {
   readonly #options: ProducerOptions
   readonly #cluster: Cluster
   readonly #lanes = new Map<string, Lane>()
+  /** Take part in the transaction, also without records. */
+  readonly #touched = new Set<Lane>()
   #producerId = -1n
   #epoch = -1
   #bytes = 0
@@ -92,6 +95,11 @@ export class Producer {
     this.#bytes += size
   }
 
+  /** Has the transaction's marker written to a partition, also if no record goes there. */
+  touch(topic: string, partition: number): void {
+    this.#touched.add(this.#lane(topic, partition))
+  }
+
   /** Resolves once everything added is in the log; with a transaction, still invisible. */
   async flush(): Promise<void> {
     const lanes = [...this.#lanes.values()]
@@ -107,6 +115,8 @@ export class Producer {
   async commit(offsets?: GroupOffsets): Promise<void> {
     await this.flush()
     if (this.#options.transactionalId === undefined) return
+    await this.#enter([...this.#touched].filter(({ inTransaction }) => !inTransaction))
+    this.#touched.clear()
     if (offsets !== undefined && offsets.offsets.length > 0) await this.#commitOffsets(offsets)
     if (!this.#hasBegun) return
     await this.#coordinated('Commit', (address, id, what) =>

@@ -9,9 +9,9 @@
  *           keyLength:varint key valueLength:varint value (-1: null)
  *           headers: count:varint (nameLength:varint name valueLength:varint value)*
  */
-import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { crc32c } from '@platformatic/kafka'
+import { compressionsAlgorithms, crc32c } from '@platformatic/kafka'
 import { ByteWriter } from '../../core/byte-writer.ts'
+import type { Compression } from './compression.ts'
 
 /** Bytes before the records. */
 export const batchHeadBytes = 61
@@ -24,9 +24,6 @@ export const countAt = 57
 export const transactionalBit = 0x10
 export const controlBit = 0x20
 export const compressionBits = 0x07
-
-export type Compression = 'none' | 'gzip' | 'zstd'
-const compressionCodes = { none: 0, gzip: 1, zstd: 4 } as const
 
 /** Who writes, and where its count of records in this partition stands. */
 export interface Stamp {
@@ -93,8 +90,8 @@ export class BatchWriter {
   take({ producerId, epoch, sequence, isTransactional }: Stamp): Buffer {
     const batch = this.#compressed(this.#out.take())
     batch.writeInt32BE(batch.length - 12, 8)
-    const attributes =
-      compressionCodes[this.#compression] | (isTransactional ? transactionalBit : 0)
+    const { bitmask } = compressionsAlgorithms[this.#compression]
+    const attributes = bitmask | (isTransactional ? transactionalBit : 0)
     batch.writeInt16BE(attributes, 21)
     batch.writeInt32BE(this.count - 1, 23)
     batch.writeBigInt64BE(BigInt(this.#first), 27)
@@ -129,8 +126,8 @@ export class BatchWriter {
   #compressed(batch: Buffer): Buffer {
     if (this.#compression === 'none') return batch
     const records = batch.subarray(batchHeadBytes)
-    const compress = this.#compression === 'gzip' ? gzipSync : zstdCompressSync
-    return Buffer.concat([batch.subarray(0, batchHeadBytes), compress(records)])
+    const compressed = compressionsAlgorithms[this.#compression].compressSync(records)
+    return Buffer.concat([batch.subarray(0, batchHeadBytes), compressed])
   }
 }
 

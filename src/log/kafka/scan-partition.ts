@@ -1,5 +1,5 @@
 import { again } from './again.ts'
-import { type RawRecord, readRecords } from './batch-reader.ts'
+import { type RawRecord, type RecordBatch, readRecords } from './batch-reader.ts'
 import type { Cluster } from './cluster.ts'
 import { committedBatches } from './committed.ts'
 import { faultOf } from './fault.ts'
@@ -19,33 +19,54 @@ const limits = { waitMs: 0, bytes: 8 * 1024 * 1024, partitionBytes: 8 * 1024 * 1
  */
 export async function scanPartition(
   cluster: Cluster,
-  { topic, partition, from }: Span,
+  span: Span,
   take: (record: RawRecord) => void,
 ): Promise<number> {
+  let at = span.from
+  for await (const { records, next } of readPartition(cluster, span)) {
+    for (const record of records) take(record)
+    at = next
+  }
+  return at
+}
+
+/** The records of one answer of a broker, and where to go on. */
+export interface Slice {
+  readonly records: Iterable<RawRecord>
+  readonly next: number
+}
+
+/** The same, answer by answer. The records of one are gone with the next. */
+export async function* readPartition(
+  cluster: Cluster,
+  { topic, partition, from }: Span,
+): AsyncGenerator<Slice> {
   const settle = { patienceMs: 30_000, forget: () => cluster.forget() }
   const known = await cluster.topic(topic)
-  if (known === undefined) return from
+  if (known === undefined) return
   const start = (await again(() => cluster.offsets(topic, 'start'), settle))[partition] ?? 0n
   const end = Number((await again(() => cluster.offsets(topic, 'stable'), settle))[partition] ?? 0n)
   let at = Math.max(from, Number(start))
   while (at < end) {
     const asked = [{ topicId: known.id, partition, offset: at }]
     const ask = async () => {
-      const [found] = await fetchFrom(
-        cluster,
-        await cluster.leader(topic, partition),
-        asked,
-        limits,
-      )
+      const address = await cluster.leader(topic, partition)
+      const [found] = await fetchFrom(cluster, address, asked, limits)
       if (found!.code !== 0) throw faultOf(found!.code, `Read ${topic}/${partition}`)
       return found!
     }
-    for (const { batch, end } of committedBatches(await again(ask, settle))) {
-      if (batch !== undefined) for (const record of readRecords(batch, at)) take(record)
-      at = Math.max(at, end)
-    }
+    const batches = [...committedBatches(await again(ask, settle))]
+    const from = at
+    at = batches.reduce((next, { end }) => Math.max(next, end), at)
+    yield { records: recordsOf(batches, from), next: at }
   }
-  return at
+}
+
+function* recordsOf(
+  batches: readonly { readonly batch: RecordBatch | undefined }[],
+  from: number,
+): Generator<RawRecord> {
+  for (const { batch } of batches) if (batch !== undefined) yield* readRecords(batch, from)
 }
 
 /** How far to look back for the last record, at first. */
@@ -57,13 +78,23 @@ export async function endOfRecords(
   topic: string,
   partition: number,
 ): Promise<number> {
-  if ((await cluster.topic(topic)) === undefined) return 0
+  const last = await lastRecord(cluster, topic, partition)
+  return last === undefined ? 0 : last.offset + 1
+}
+
+/** The last record of a partition that can be read; undefined if there is none. */
+export async function lastRecord(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+): Promise<RawRecord | undefined> {
+  if ((await cluster.topic(topic)) === undefined) return undefined
   const start = Number((await cluster.offsets(topic, 'start'))[partition] ?? 0n)
   const stable = Number((await cluster.offsets(topic, 'stable'))[partition] ?? 0n)
   for (let look = firstLook; ; look *= 8) {
-    let end = 0
+    let last: RawRecord | undefined
     const from = Math.max(start, stable - look)
-    await scanPartition(cluster, { topic, partition, from }, ({ offset }) => (end = offset + 1))
-    if (end > 0 || from === start) return end
+    await scanPartition(cluster, { topic, partition, from }, (record) => (last = record))
+    if (last !== undefined || from === start) return last
   }
 }

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../core/errors.ts'
+import type { Spread } from '../../core/log.ts'
 import type { LogRecord } from '../../core/record.ts'
 import type { Batch, Position, Source } from '../../core/source.ts'
+import { beginnings } from './beginnings.ts'
 import { type Access, Cluster } from './cluster.ts'
+import { DeleteWatch } from './delete-watch.ts'
 import { faultOf, isFault, KafkaFault } from './fault.ts'
 import { type Fetched, fetchFrom } from './fetch.ts'
+import type { Formats } from './formats.ts'
 import { Lane } from './lane.ts'
 import { Merge } from './merge.ts'
-import { decodePosition, encodePosition, type Place } from './position.ts'
+import { decodePosition, encodePosition, type Place, placeName, readPlaceName } from './position.ts'
 import type { Schemas } from './schemas.ts'
 
 export interface SourceOptions {
@@ -16,7 +20,10 @@ export interface SourceOptions {
   readonly name: string
   readonly topics: readonly string[]
   readonly partition: number
+  /** If several tasks share all partitions; else this partition of each topic is read. */
+  readonly spread?: Spread | undefined
   readonly schemas: Schemas
+  readonly formats: Formats
   /** Told of what is durable elsewhere. */
   readonly onAck: (place: Place) => void
 }
@@ -30,7 +37,7 @@ const limits = { bytes: 16 * 1024 * 1024, partitionBytes: 2 * 1024 * 1024 }
 const patienceMs = 60_000
 const retryMs = 200
 
-/** Reads one partition of each of some topics, and of transactions only what was committed. */
+/** Reads partitions of some topics, mostly one of each; of transactions only what was committed. */
 export class PartitionSource implements Source<LogRecord> {
   readonly name: string
   readonly #options: SourceOptions
@@ -44,13 +51,12 @@ export class PartitionSource implements Source<LogRecord> {
   async knows(position: Position): Promise<boolean> {
     const place = decodePosition(position)
     if (place === undefined) return false
-    const { access, topics, partition } = this.#options
-    const cluster = new Cluster(access)
+    const cluster = new Cluster(this.#options.access)
     try {
       if (place.cluster !== (await cluster.id())) return false
-      for (const topic of topics) {
-        const was = place.topics.get(topic)
-        if (was === undefined) continue
+      for (const [lane, was] of place.topics) {
+        const { topic, partition } = this.#laneOf(lane)
+        if (!this.#options.topics.includes(topic)) continue
         const now = await cluster.topic(topic)
         if (now?.id !== was.id) return false
         const ends = await cluster.offsets(topic, 'end')
@@ -63,27 +69,38 @@ export class PartitionSource implements Source<LogRecord> {
   }
 
   async *read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<LogRecord>> {
-    const cluster = new Cluster(this.#options.access)
+    const { access, schemas, formats } = this.#options
+    const cluster = new Cluster(access)
     const closing = () => void cluster.close() // Ends the fetches that wait.
     signal.addEventListener('abort', closing)
     try {
       const place = from === undefined ? undefined : decodePosition(from)
       const lanes = await this.#open(cluster, place)
       const id = await cluster.id()
+      const deletes = await this.#watch(cluster, lanes, place)
       const merge = new Merge(lanes, place?.open)
-      const fetches = new Fetches(cluster, lanes, this.#options.schemas)
+      let isWhole = place?.open === undefined
+      const fetches = new Fetches(cluster, lanes, schemas)
+      if (place === undefined && this.#beginsLate) {
+        // What comes while nothing was read yet is not passed over after a restart.
+        const position = this.#position({ id, lanes, deletes }, undefined)
+        yield { records: [], position, complete: true }
+      }
       while (!signal.aborted) {
-        const batch = merge.next()
+        deletes.check()
+        const isIdle = isWhole && deletes.isDue()
+        const batch = merge.next() ?? (isIdle ? nothingNew : undefined)
         if (batch === undefined) {
           await fetches.more(signal)
           continue
         }
         fetches.start()
-        const topics = new Map(
-          lanes.map(({ topic, topicId, next }) => [topic, { id: topicId, next }]),
-        )
-        const position = encodePosition({ cluster: id, topics, open: batch.open })
-        yield { records: batch.records, position, complete: batch.open === undefined }
+        const { records, open, atEnd } = batch
+        const position = this.#position({ id, lanes, deletes }, open)
+        if (schemas.isWaiting) await schemas.settle()
+        await formats.read(records)
+        isWhole = open === undefined
+        yield { records, position, complete: isWhole, atEnd }
       }
     } catch (error) {
       if (!signal.aborted) throw error
@@ -94,9 +111,12 @@ export class PartitionSource implements Source<LogRecord> {
   }
 
   next(position: Position): ReadonlyMap<string, bigint> {
-    const topics = decodePosition(position)?.topics ?? new Map<string, never>()
-    const { partition } = this.#options
-    return new Map([...topics].map(([topic, { next }]) => [`${topic}/${partition}`, BigInt(next)]))
+    const lanes = decodePosition(position)?.topics ?? new Map<string, never>()
+    const places = [...lanes].map(([lane, { next }]) => {
+      const { topic, partition } = this.#laneOf(lane)
+      return [`${topic}/${partition}`, BigInt(next)] as const
+    })
+    return new Map(places)
   }
 
   ack(position: Position): void {
@@ -105,18 +125,80 @@ export class PartitionSource implements Source<LogRecord> {
   }
 
   async #open(cluster: Cluster, place: Place | undefined): Promise<readonly Lane[]> {
-    const { topics, partition, schemas } = this.#options
+    const { topics, schemas, formats } = this.#options
     const attach = schemas.attach.bind(schemas)
     const lanes: Lane[] = []
     for (const topic of topics) {
       const known = await cluster.topic(topic)
       if (known === undefined) throw new KafkaFault('UNKNOWN_TOPIC_OR_PARTITION', `Read ${topic}`)
-      const start = (await cluster.offsets(topic, 'start'))[partition] ?? 0n
-      const next = place?.topics.get(topic)?.next ?? Number(start)
-      lanes.push(new Lane(known.id, { topic, partition, attach }, next))
+      const starts = await beginnings(cluster, topic, formats.input(topic)?.begin)
+      const ends = await cluster.offsets(topic, 'stable')
+      for (const partition of partitionsToRead(topic, known.leaders.length, this.#options)) {
+        const next = place?.topics.get(this.#nameOf(topic, partition))?.next
+        const from = next ?? Number(starts[partition] ?? 0n)
+        const end = Number(ends[partition] ?? 0n)
+        lanes.push(new Lane(known.id, { topic, partition, attach }, { from, end }))
+      }
     }
     return lanes
   }
+
+  get #beginsLate(): boolean {
+    const { topics, formats } = this.#options
+    return topics.some((topic) => (formats.input(topic)?.begin ?? 'earliest') !== 'earliest')
+  }
+
+  async #watch(
+    cluster: Cluster,
+    lanes: readonly Lane[],
+    place: Place | undefined,
+  ): Promise<DeleteWatch> {
+    const since = lanes.map((lane) => {
+      const name = this.#nameOf(lane.topic, lane.partition)
+      return [lane, place?.topics.get(name)?.at] as const
+    })
+    return DeleteWatch.open(cluster, since)
+  }
+
+  #position({ id, lanes, deletes }: Read, open: Place['open']): Position {
+    const progress = lanes.map((lane) => {
+      const { topic, partition, topicId, next } = lane
+      const at = deletes.tell(lane)
+      return [this.#nameOf(topic, partition), { id: topicId, next, at }] as const
+    })
+    return encodePosition({ cluster: id, topics: new Map(progress), open })
+  }
+
+  #nameOf(topic: string, partition: number): string {
+    return placeName({ topic, partition }, this.#options.partition)
+  }
+
+  #laneOf(name: string) {
+    return readPlaceName(name, this.#options.partition)
+  }
+}
+
+/** What a position tells of. */
+interface Read {
+  /** The cluster's. */
+  readonly id: string
+  readonly lanes: readonly Lane[]
+  readonly deletes: DeleteWatch
+}
+
+const nothingNew = { records: [], open: undefined, atEnd: true } as const
+
+/** Which partitions of a topic a task reads. */
+export function partitionsToRead(
+  topic: string,
+  partitions: number,
+  { partition, spread }: Pick<SourceOptions, 'partition' | 'spread'>,
+): readonly number[] {
+  const tasks = spread?.tasks
+  if (tasks === undefined) return [partition]
+  const all = Array.from({ length: partitions }, (_, number) => number)
+  if (spread?.everywhere?.includes(topic)) return all
+  return all.filter((number) => number % tasks === partition)
 }
 
 /** One fetch at a time from each broker that leads something of interest. */
@@ -180,7 +262,9 @@ class Fetches {
     try {
       const answers = await fetchFrom(this.#cluster, address, asked, { ...limits, waitMs })
       for (const answer of answers) {
-        const at = asked.findIndex(({ topicId }) => topicId === answer.topicId)
+        const at = asked.findIndex(({ topicId, partition }) => {
+          return topicId === answer.topicId && partition === answer.partition
+        })
         // Another broker's answer may have come in between, when the leader has changed.
         if (asked[at]!.offset === lanes[at]!.fetchAt) this.#take(lanes[at]!, answer)
       }

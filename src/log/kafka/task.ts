@@ -1,4 +1,5 @@
-import type { Task } from '../../core/log.ts'
+import { MillraceError } from '../../core/errors.ts'
+import type { Spread, Task } from '../../core/log.ts'
 import type { NewRecord } from '../../core/record.ts'
 import type { Checkpoint, Outcome } from '../../core/sink.ts'
 import type { Batch, Position } from '../../core/source.ts'
@@ -6,11 +7,13 @@ import type { Store } from '../../core/store.ts'
 import { StagedStore } from '../staged-store.ts'
 import { Changelog, changelogTopic } from './changelog.ts'
 import { Cluster } from './cluster.ts'
+import { dropRead, isHopsTopic } from './hops.ts'
 import type { LocalState } from './local-state.ts'
 import type { Membership } from './membership.ts'
 import { Outlet } from './outlet.ts'
-import { decodePosition } from './position.ts'
+import { decodePosition, readPlaceName } from './position.ts'
 import { type GroupOffsets, Producer } from './producer.ts'
+import type { Standby } from './standby.ts'
 import { ensureTopic } from './topics.ts'
 import type { KafkaWiring } from './wiring.ts'
 
@@ -21,9 +24,16 @@ export interface TaskOptions {
   /** How many partitions the topics have that the task's siblings read. */
   readonly partitions: number
   readonly group: string
-  readonly membership: Membership
+  readonly spread: Spread | undefined
+  /** Who commits the group's offsets. */
+  readonly membership: Pick<Membership, 'identity'>
   readonly local: LocalState
+  /** What copies the state while others own it. */
+  readonly standby?: Standby
 }
+
+/** How often records that were read are deleted where nobody else wants them. */
+const tidyEveryMs = 30_000
 
 interface Opened {
   readonly producer: Producer
@@ -42,6 +52,7 @@ export class KafkaTask implements Task {
   readonly #changelog: Changelog
   #opened: Opened | undefined
   #complete = true
+  #tidiedAt = Date.now()
 
   constructor(options: TaskOptions) {
     const { name, partition, local } = options
@@ -59,14 +70,17 @@ export class KafkaTask implements Task {
 
   async resume(_source: string): Promise<Position | undefined> {
     await this.close()
-    const { wiring, name, partition, partitions } = this.#options
+    const { wiring, name, partition, partitions, standby } = this.#options
+    await standby?.take(partition)
     const cluster = new Cluster(wiring.access)
     try {
       const policy = { ...wiring.policyOf(this.#topic), partitions }
       await ensureTopic(cluster, this.#topic, policy)
       const producer = await Producer.open(wiring.producer(`${name}.${partition}`))
       this.#opened = { producer, outlet: new Outlet(wiring, producer) }
-      return await this.#changelog.restore(cluster)
+      const position = await this.#changelog.restore(cluster)
+      this.#opened = { producer, outlet: new Outlet(wiring, producer, this.#changelog.open) }
+      return position
     } finally {
       await cluster.close()
     }
@@ -90,9 +104,13 @@ export class KafkaTask implements Task {
   async commit({ position, timestamp }: Checkpoint): Promise<void> {
     const { producer, outlet } = await this.#open()
     outlet.end(this.#complete)
-    this.#changelog.stage(producer, { position, timestamp })
+    // Without a transaction the outputs have to be there before the position says so.
+    if (this.#options.wiring.options.delivery === 'at-least-once') await producer.flush()
+    const { open } = outlet
+    this.#changelog.stage(producer, { position, timestamp, ...(open.length > 0 && { open }) })
     await producer.commit(await this.#offsets(position))
     this.#changelog.follow(producer)
+    await this.#tidy(position)
   }
 
   async close(): Promise<void> {
@@ -100,7 +118,31 @@ export class KafkaTask implements Task {
     this.#opened = undefined
     this.#complete = true
     this.#store.drop()
+    this.#options.standby?.give(this.#options.partition)
     await opened?.producer.close()
+  }
+
+  /** What tasks tell each other goes once it is read. */
+  async #tidy(position: Position): Promise<void> {
+    const now = Date.now()
+    if (now - this.#tidiedAt < tidyEveryMs) return
+    this.#tidiedAt = now
+    const read = this.#placesOf(position).filter(({ topic }) => isHopsTopic(topic))
+    if (read.length === 0) return
+    const cluster = new Cluster(this.#options.wiring.access)
+    try {
+      for (const span of read) await dropRead(cluster, span)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error // The next time will do.
+    } finally {
+      await cluster.close()
+    }
+  }
+
+  #placesOf(position: Position) {
+    const lanes = decodePosition(position)?.topics ?? new Map<string, never>()
+    const { partition } = this.#options
+    return [...lanes].map(([lane, { next }]) => ({ ...readPlaceName(lane, partition), next }))
   }
 
   async #open(): Promise<Opened> {
@@ -109,11 +151,10 @@ export class KafkaTask implements Task {
   }
 
   async #offsets(position: Position): Promise<GroupOffsets> {
-    const { group, partition, membership } = this.#options
-    const topics = decodePosition(position)?.topics ?? new Map()
-    const offsets = [...topics].map(([topic, { next }]) => ({
-      ...{ topic, partition, offset: BigInt(next) },
-    }))
-    return { group, offsets, ...(await membership.identity()) }
+    const { group, membership, spread } = this.#options
+    const own = this.#placesOf(position)
+      .filter(({ topic }) => !spread?.everywhere?.includes(topic))
+      .map(({ topic, partition, next }) => ({ topic, partition, offset: BigInt(next) }))
+    return { group, offsets: own, ...(await membership.identity()) }
   }
 }

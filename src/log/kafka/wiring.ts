@@ -1,4 +1,5 @@
 import type { Access } from './cluster.ts'
+import type { Formats } from './formats.ts'
 import type { KafkaOptions } from './options.ts'
 import type { ProducerOptions } from './producer.ts'
 import type { Schemas } from './schemas.ts'
@@ -9,6 +10,7 @@ export interface KafkaWiring {
   readonly access: Access
   readonly options: KafkaOptions
   readonly schemas: Schemas
+  readonly formats: Formats
   policyOf(topic: string): TopicPolicy
   /** A producer of this name: transactional unless the options say otherwise. */
   producer(name: string): ProducerOptions

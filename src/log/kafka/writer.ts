@@ -5,9 +5,10 @@ import type { Batch, Position } from '../../core/source.ts'
 import { Cluster } from './cluster.ts'
 import { Outlet } from './outlet.ts'
 import {
+  type OpenPartition,
   positionEntry,
   positionTopic,
-  readPosition,
+  readSettled,
   type StoredPosition,
 } from './position-record.ts'
 import { Producer } from './producer.ts'
@@ -36,7 +37,7 @@ export class KafkaWriter implements Sink<NewRecord> {
 
   async resume(_source: string): Promise<Position | undefined> {
     await this.#drop()
-    this.#position = await this.#read()
+    this.#position = (await this.#read())?.position ?? undefined
     return this.#position
   }
 
@@ -67,7 +68,9 @@ export class KafkaWriter implements Sink<NewRecord> {
     outlet.end(this.#complete)
     // Without a transaction the records have to be there before the position says so.
     if (this.#wiring.options.delivery === 'at-least-once') await producer.flush()
-    producer.add(positionTopic(this.name), 0, positionEntry(stored))
+    const { open } = outlet
+    const entry = positionEntry(open.length === 0 ? stored : { ...stored, open })
+    producer.add(positionTopic(this.name), 0, entry)
     await producer.commit()
   }
 
@@ -81,22 +84,28 @@ export class KafkaWriter implements Sink<NewRecord> {
       await cluster.close()
     }
     const producer = await Producer.open(this.#wiring.producer(this.name))
-    this.#opened = { producer, outlet: new Outlet(this.#wiring, producer) }
-    await this.#assertUnmoved()
-    return this.#opened
+    try {
+      const open = await this.#assertUnmoved()
+      this.#opened = { producer, outlet: new Outlet(this.#wiring, producer, open) }
+      return this.#opened
+    } catch (error) {
+      await producer.close()
+      throw error
+    }
   }
 
-  async #assertUnmoved(): Promise<void> {
-    const position = await this.#read()
-    if (position === this.#position) return
+  /** Gives the partitions that wait for the end of a commit. */
+  async #assertUnmoved(): Promise<readonly OpenPartition[]> {
+    const stored = await this.#read()
+    if ((stored?.position ?? undefined) === this.#position) return stored?.open ?? []
     const message = `${this.name} was written by another instance since its position was read.`
     throw new MillraceError('WRITER_FENCED', message)
   }
 
-  async #read(): Promise<Position | undefined> {
+  async #read(): Promise<StoredPosition | undefined> {
     const cluster = new Cluster(this.#wiring.access)
     try {
-      return await readPosition(cluster, this.name)
+      return await readSettled(cluster, this.name)
     } finally {
       await cluster.close()
     }

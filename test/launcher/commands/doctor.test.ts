@@ -39,6 +39,15 @@ test('what is wrong: exit code 1, with the SQL below it, or alone', async (t) =>
   t.equal((await doctor(t, text)).code, 0, 'the SQL repairs it')
 })
 
+test('a column that a view names and the table does not have is an error', async (t) => {
+  const database = await usePostgres(t)
+  await database.query('create table orders (id int primary key, total int)')
+  const views = 'views:\n  v: {root: db.public.orders, fields: [id, totl]}\n'
+  const { code, output } = await doctor(t, configuration(database, 'public.orders') + views)
+  t.equal(code, 1)
+  t.match(output, /\nviews shop \(columns\)\n {2}error .*views\.v\.fields.*did you mean total\?/)
+})
+
 test('--json: the same for programs', async (t) => {
   const database = await usePostgres(t)
   await database.query('create table orders (id int)')

@@ -50,6 +50,34 @@ for (const [product, use] of [
   })
 }
 
+test('an index is exchanged for one with other ids and fields, while it serves', async (t) => {
+  const { index, reindex, configure, run, holds } = await begin(t, (await useElasticsearch(t)).url)
+  const before = 'reshaped: pause'
+  const after = "reshaped: pause, id: 'n-{id}', fields: {rename: {id: number}}"
+  configure(before)
+  let pipeline = run()
+  const old = await holds(20)
+  const again = async (options: string) => {
+    pipeline.kill('SIGKILL')
+    await pipeline.ended
+    configure(options)
+    pipeline = run()
+  }
+  await again(after)
+  await pipeline.said(/it: paused: TARGET_MISCONFIGURED: .*millrace reindex/s)
+  t.same(await holds(20), old, 'it serves as it is')
+  const { code, output } = await reindex()
+  t.equal(code, 0, output)
+  t.match((await holds(20))['n-1'], { number: 1 })
+  await pipeline.said(/go(es)? on from there/)
+
+  t.match((await reindex('rollback')).output, `${index}-r1 serves as ${index} again`)
+  t.same(await holds(20), old)
+  await again(before)
+  await pipeline.said(/go(es)? on from there/)
+  t.same(await holds(20), old)
+})
+
 test('an index that is being filled goes on being filled after a crash', async (t) => {
   const { index, reindex, run, url, holds } = await begin(t, (await useElasticsearch(t)).url)
   let pipeline = run()

@@ -28,6 +28,57 @@ test('a Redis is verified and mended', async (t) => {
   t.match(await verify(), { differences: [] })
 })
 
+test('members of a set in Redis are verified and mended', async (t) => {
+  const { url } = await useRedis(t)
+  const { verify, run } = await begin(
+    t,
+    `{type: redis, url: '${url}', as: zset, key: recent, score: id, from: c.numbers}`,
+  )
+  t.match(await verify(), { documents: { topic: 20, sink: 20 }, differences: [] })
+  const application = new Redis(url, { protocol: 2 })
+  t.teardown(() => application.disconnect())
+  await application.zrem('recent', '1')
+  await application.zadd('recent', 7, '2')
+  const { differences } = await verify('--repair')
+  t.match(differences.sort(byId), [
+    { id: 'millrace:m6{recent}1', kind: 'missing', mended: true },
+    { id: 'millrace:m6{recent}2', kind: 'different', mended: true },
+  ])
+  t.same(await application.zmscore('recent', '1', '2'), ['1', '2'])
+  const explained = JSON.parse((await run(['explain', 'p.yaml', 'it', '7'])).output) as Explanation
+  t.match(explained, { id: 'millrace:m6{recent}7', verdict: 'agree', others: [] })
+})
+
+test('entries of a stream in Redis are verified; what is gone cannot be put back', async (t) => {
+  const { url } = await useRedis(t)
+  const to = `{type: redis, url: '${url}', as: stream, key: log, from: c.numbers}`
+  const { verify } = await begin(t, to)
+  t.match(await verify(), { documents: { topic: 20, sink: 20 }, differences: [] })
+  const application = new Redis(url, { protocol: 2 })
+  t.teardown(() => application.disconnect())
+  const [[id]] = (await application.xrange('log', '-', '+', 'COUNT', 1)) as [[string, string[]]]
+  await application.xdel('log', id)
+  const { differences } = await verify('--repair')
+  t.match(differences, [{ id: `log ${id}`, kind: 'missing', mended: false, note: /refill/ }])
+})
+
+test('an invalidation in Redis that never was is found, and made up for', async (t) => {
+  const { url } = await useRedis(t)
+  const to = `{type: redis, url: '${url}', as: invalidate, keys: ['n:{id}'], from: c.numbers}`
+  const { verify, run } = await begin(t, to)
+  t.match(await verify(), { documents: { topic: 20, sink: 20 }, differences: [] })
+  const application = new Redis(url, { protocol: 2 })
+  t.teardown(() => application.disconnect())
+  await application.mset({ 'n:1': 'fresh', 'n:2': 'stale' })
+  t.match(await verify(), { differences: [] }, 'what readers fill in is theirs')
+  const stamp = (await application.get('millrace:v{n:2}'))!
+  await application.set('millrace:v{n:2}', '0'.repeat(20) + stamp.slice(20))
+  t.match(JSON.parse((await run(['explain', 'p.yaml', 'it', '2'])).output), { verdict: 'differ' })
+  const { differences } = await verify('--repair')
+  t.match(differences, [{ id: 'n:2', kind: 'different', mended: true }])
+  t.same(await application.mget('n:1', 'n:2'), ['fresh', null])
+})
+
 test('an Elasticsearch is verified and mended', async (t) => {
   const { url } = await useElasticsearch(t)
   const index = `verify-${randomBytes(6).toString('hex')}`

@@ -1,7 +1,19 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { maskUrl } from '../../../src/core/secret.ts'
+import { loadConfig } from '../../../src/launcher/config/config.ts'
 import { Mask, passwords } from '../../../src/launcher/config/mask.ts'
+import { standIns } from '../stand-ins.ts'
+
+const head = `name: shop
+connectors:
+  shop:
+    type: postgres
+    url: postgres://app:hush@db/shop
+    tables: [public.orders, public.customers]
+`
 
 test('the password of a URL is masked, whatever characters it has', async (t) => {
   const cases = {
@@ -47,4 +59,15 @@ test('a word that stands everywhere is masked in URLs only', async (t) => {
     mask.clean('postgres: postgres://postgres:postgres@db/other'),
     'postgres: postgres://postgres:***@db/other',
   )
+})
+
+test('a secret in the place of a name, or in a name, is not told', async (t) => {
+  const folder = t.testdir({})
+  const file = join(folder, 'pipeline.yaml')
+  const salted = '    column.mask.hash.SHA-256.with.salt.pepper: 1\n'
+  writeFileSync(file, `${head}${salted}sinks: {"postgres://app:hushhush@db": 1, "x.hush.y": 2}\n`)
+  const loaded = loadConfig(file, standIns, {})
+  const faults = loaded.ok ? [] : loaded.faults
+  t.match(faults.map(({ path }) => path).join(' '), 'with.salt.***')
+  t.notMatch(JSON.stringify(faults), /pepper|hush/)
 })

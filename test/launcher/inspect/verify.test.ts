@@ -7,10 +7,11 @@ import { keyId } from '../../../src/core/document-id.ts'
 import type { Reading, StoredDocument } from '../../../src/core/reading.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
 import type { Position } from '../../../src/core/source.ts'
+import { joinReadings } from '../../../src/launcher/inspect/partitioned-reading.ts'
 import type { Subject } from '../../../src/launcher/inspect/sink-subject.ts'
 import { verify } from '../../../src/launcher/inspect/verify.ts'
 import { type EmbeddedLog, openEmbeddedLog } from '../../../src/log/embedded.ts'
-import { ReadOnlyLog } from '../../../src/log/read-only.ts'
+import { inspectDirectory } from '../../../src/log/embedded-inspection.ts'
 import { batch, put, remove } from '../../support/records.ts'
 
 test('what is on its way is no difference, however much is written meanwhile', async (t) => {
@@ -59,7 +60,7 @@ test('documents that expire are not missed', async (t) => {
   await append(log, put('1', {}), put('2', {}, { ordinal: 1 }))
   await deliver()
   reading.documents.delete('1')
-  const expiring = { ...subject(reading), reading: { ...methods(reading), expires: true } }
+  const expiring = subject({ ...methods(reading), expires: true })
   const { verified } = await verify(look, expiring, { patienceMs: 0 })
   t.match(verified, { differences: [], documents: { topic: 2, sink: 1 } })
 })
@@ -109,15 +110,16 @@ function methods(target: MemoryTarget): Reading {
 }
 
 function subject(reading: Reading): Subject {
-  return { name: 's', type: 'memory', group: 'p.s.orders', ...topics, reading }
+  const joined = joinReadings([reading])
+  return { name: 's', type: 'memory', group: 'p.s.orders', ...topics, reading: joined }
 }
 
-const topics = { origin: 'orders', topic: 'orders' }
+const topics = { origin: 'orders', topic: 'orders', partitions: 1 }
 
 async function begin(t: Test) {
   const path = mkdtempSync(join(tmpdir(), 'millrace-verify-'))
   const log = await openEmbeddedLog({ path })
-  const look = new ReadOnlyLog(path)
+  const look = inspectDirectory(path)
   t.teardown(async () => {
     await look.close()
     await log.close()

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
+import { MillraceError } from '../../../src/core/errors.ts'
 import { Meter } from '../../../src/core/meter.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
 import type { Sink } from '../../../src/core/sink.ts'
@@ -9,6 +10,7 @@ import { Gate } from '../../../src/launcher/run/gate.ts'
 const nobody = {
   sink: {} as Sink<LogRecord>,
   source: {} as Source<LogRecord>,
+  partition: 0,
 }
 
 test('work goes on until it is aborted, and begins again after an order', async (t) => {
@@ -49,7 +51,10 @@ test('an order that fails is told to whoever gave it, and the work begins again'
 test('what has ended takes no orders', async (t) => {
   const { gate, stop } = begin()
   await stop()
-  t.throws(() => gate.order(async () => {}), { message: /^it has ended/ })
+  await t.rejects(
+    gate.order(async () => {}),
+    { message: /^it has ended/ },
+  )
 })
 
 test('a failure of the work ends it, and reaches those who wait', async (t) => {
@@ -64,25 +69,77 @@ test('a failure of the work ends it, and reaches those who wait', async (t) => {
   await t.resolves(order.catch(() => {}))
 })
 
-function begin() {
+test('partitions stop and go on together, and each gets the order', async (t) => {
+  const { gate, events, stop } = begin([0, 1])
+  const partitions: number[] = []
+  await gate.order(async ({ partition }) => void partitions.push(partition))
+  t.same(partitions.sort(), [0, 1])
+  gate.pause('noon')
+  await sleep(5)
+  const open = events.filter((event) => event === 'begin').length
+  t.equal(open, events.filter((event) => event === 'end').length, 'nothing is read while it pauses')
+  gate.open()
+  await sleep(5)
+  await stop()
+  t.equal(events.filter((event) => event === 'begin').length, open + 2)
+})
+
+test('what is to be done once is done while all partitions stand still', async (t) => {
+  const { gate, events, stop } = begin([0, 1, 2])
+  await gate.orderOnce(async () => {
+    const at = (name: string) => events.filter((event) => event === name).length
+    events.push(`once: ${at('begin') - at('end')} at work`)
+  })
+  await sleep(5)
+  await stop()
+  t.same(
+    events.filter((event) => event.startsWith('once')),
+    ['once: 0 at work'],
+  )
+})
+
+test('all stand still when records are gone that one has not read, until an order', async (t) => {
+  let isMissed = true
+  const { gate, events, meter, stop } = begin([0, 1], async () => {
+    if (isMissed) throw new MillraceError('LOG_GAP', 'Deletes may be gone.')
+  })
+  await sleep(5)
+  t.match(meter, { state: 'failed', reason: /^LOG_GAP: Deletes may be gone/ })
+  t.same(events.toSorted(), ['begin', 'begin', 'end', 'end'])
+  isMissed = false
+  await gate.order(async () => void events.push('refill'))
+  await sleep(5)
+  await stop()
+  t.equal(events.filter((event) => event === 'refill').length, 2)
+  t.equal(events.lastIndexOf('refill') < events.lastIndexOf('begin'), true, 'it goes on')
+})
+
+/** A gate whose partitions are at work; `fails` is what the first does before it waits. */
+function begin(partitions: readonly number[] = [0], fails = async () => {}) {
   const gate = new Gate()
   const meter = new Meter()
   const events: string[] = []
   const ends = new AbortController()
-  const work = async (signal: AbortSignal) => {
+  const work = (partition: number) => async (signal: AbortSignal) => {
     events.push('begin')
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve()
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    events.push('end')
+    try {
+      if (partition === 0) await fails()
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve()
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+    } finally {
+      events.push('end')
+    }
   }
-  const running = gate.run({ ...nobody, meter, work }, ends.signal)
+  const running = partitions.map((partition) => {
+    return gate.run({ ...nobody, partition, meter, work: work(partition) }, ends.signal)
+  })
   return {
     ...{ gate, meter, events },
     async stop() {
       ends.abort()
-      await running
+      await Promise.all(running)
     },
   }
 }

@@ -1,4 +1,5 @@
 import { type Test, test } from 'tap'
+import type { Log } from '../../../src/core/log.ts'
 import type { LogRecord } from '../../../src/core/record.ts'
 import type { Sink } from '../../../src/core/sink.ts'
 import type { Config, From } from '../../../src/launcher/config/config.ts'
@@ -69,6 +70,36 @@ test('a sink can be wrapped from outside, as the parts are plain data', async (t
   await during({ ...parts, sinks: wrapped }, () => counted(parts, 10))
   t.ok(batches > 0)
 })
+
+test('where partitions move between processes, a sink that was fenced goes on', async (t) => {
+  const { parts, log } = await open(t, {}, ['fenced'])
+  let commits = 0
+  const fenced = parts.sinks.map((part) => ({
+    ...part,
+    open: (partition: number): Sink<LogRecord> => {
+      const sink = part.open(partition)
+      const commit: typeof sink.commit = async (checkpoint) => {
+        if (commits++ === 0) await broken.resume('')
+        await sink.commit(checkpoint)
+      }
+      return { ...sink, commit }
+    },
+  }))
+  await during({ ...parts, log: moving(log), sinks: fenced }, () => counted(parts, 10))
+  t.match(parts.sinks[0]?.meter, { retries: 1, state: 'stopped' })
+})
+
+/** As if other processes could have the partitions, too. */
+function moving(log: EmbeddedLog): Log {
+  const assignments: Log['assignments'] = async function* (topics, group, signal) {
+    for await (const found of log.assignments(topics, group, signal))
+      yield { ...found, release: () => {} }
+  }
+  return {
+    ...{ assignments, writer: (name) => log.writer(name), describe: () => log.describe() },
+    ...{ deadLetters: (sink) => log.deadLetters(sink), close: () => log.close() },
+  }
+}
 
 const broken: Sink<LogRecord> = {
   resume: async () => {

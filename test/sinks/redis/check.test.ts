@@ -42,6 +42,34 @@ t.test('eviction, replicas and missing rights are found', async (t) => {
   )
 })
 
+for (const flavor of ['redis7', 'redis8', 'valkey9'] as const) {
+  t.test(`${flavor}: a right that one form needs is found before it is missed`, async (t) => {
+    const { url, port } = await useRedis(t, { flavor })
+    const common = '+info +get +set +type +unlink +pexpire +eval +evalsha +scan'.split(' ')
+    const keys = ['~log', '~log*', '~millrace*']
+    const app = application(t, url)
+    await app.call('ACL', 'SETUSER', 'some', 'on', '>pw', ...keys, ...common)
+    const some = `redis://some:pw@127.0.0.1:${port}`
+    const last = async (as: string, more: object = { key: 'log' }) => {
+      const found: Finding[] = []
+      const options = redis.options.parse({ url: some, as, ...more })
+      for await (const finding of redis.check(options)) found.push(finding)
+      return found.at(-1)
+    }
+    t.match(await last('string', { key: 'log:{}' }), { level: 'ok' })
+    t.match(await last('stream'), { level: 'error', what: /may not run XADD for log/ })
+    t.match(await last('set'), { level: 'error', what: /SADD/ })
+    t.match(await last('publish', { channel: 'bell' }), {
+      level: 'error',
+      what: /PUBLISH for bell/,
+    })
+    await app.call('ACL', 'SETUSER', 'some', '+xadd', '+publish', '&bell')
+    t.match(await last('stream'), { level: 'ok' })
+    t.match(await last('publish', { channel: 'bell' }), { level: 'ok' })
+    t.same(await app.keys('*'), [])
+  })
+}
+
 t.test('a server that is not there is an error, without its password', async (t) => {
   const found = await findings(`redis://user:hush@127.0.0.1:${await freePort()}`)
   t.match(found, [{ level: 'error', what: /ECONNREFUSED/ }])

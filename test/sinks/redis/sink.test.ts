@@ -101,6 +101,28 @@ t.test('more documents than a call takes are all written', async (t) => {
 })
 
 t.test(
+  'of a large batch the newest state of each document is left, in whatever order',
+  async (t) => {
+    const { url } = await useRedis(t)
+    const { sink } = await startSink(t, url, { batchKeys: 7 })
+    const records = Array.from({ length: 4_000 }, (_, i) => {
+      const [id, version] = [i % 11, ((i * 7_919) % 4_000) + 1]
+      return version % 5 === 0 ? remove(id, { version }) : put(id, { version }, { version })
+    })
+    const outcomes = await apply(sink, records)
+    t.equal(outcomes.length, records.length)
+    t.same(new Set(outcomes), new Set(['applied', 'coalesced', 'stale']))
+    const app = application(t, url)
+    for (let id = 0; id < 11; id++) {
+      const versions = records.filter((_, i) => i % 11 === id).map(({ version }) => version)
+      const newest = versions.reduce((a, b) => (a > b ? a : b))
+      const expected = newest % 5n === 0n ? null : `{"version":${newest}}`
+      t.equal(await app.get(`order:${id}`), expected)
+    }
+  },
+)
+
+t.test(
   'documents expire, their versions later, and those of deletes on their own time',
   async (t) => {
     const { url } = await useRedis(t)

@@ -9,8 +9,8 @@ const authority = makeAuthority('Test authority')
 const stranger = makeAuthority('Another authority')
 
 /**
- * A server for `localhost` that trusts an authority, and the files that its clients need. `at` makes
- * a URL of a host, a mode and more parameters; `access` is what stands in pg_hba.conf.
+ * A server for `localhost` that trusts an authority, and the files that its clients need. `at`
+ * makes a URL of a host, a mode and more parameters; `access` is what stands in pg_hba.conf.
  */
 export async function startWithTls(t: Test, access?: string) {
   const { server, database } = await usePostgres(t, {})
