@@ -3,7 +3,7 @@ import { checkpointIndex } from './checkpoint-document.ts'
 import type { ElasticsearchClient } from './client.ts'
 import { familyPattern } from './placement.ts'
 
-/** What a sink does to its indexes: documents, mappings, settings, aliases, statistics, deletion. */
+/** What a sink does to its indexes: documents, mapping, settings, aliases, statistics, deletion. */
 const privileges = ['read', 'write', 'create_index', 'view_index_metadata', 'monitor', 'manage']
 
 interface Rights {

@@ -56,6 +56,7 @@ async function probe(options: RedisOptions): Promise<void> {
     if (as === 'json') await servers.command('JSON.GET', absent)
     const rights = commands[as].flatMap((command) => [command, absent])
     if (channel !== undefined) rights.push('PUBLISH', literalHead(channel))
+    await servers.texts([absent, stampKey(absent)])
     await servers.run(probeScript, [absent, stampKey(absent)], rights)
     await servers.scan(absent).next()
   } finally {

@@ -78,7 +78,7 @@ async function relay(url: string, partition: number, asked: Asked): Promise<Answ
   const timeout = patienceMs + (atLeast === undefined ? 0 : waitMs)
   try {
     const signal = AbortSignal.timeout(timeout)
-    const response = await fetch(new URL(path, url), { headers, signal })
+    const response = await fetch(url.replace(/\/$/, '') + path, { headers, signal })
     const text = await response.text()
     if (response.status === 503 && text.includes('"not_here"')) return undefined
     const age = response.headers.get(ageHeader)

@@ -61,6 +61,19 @@ export function laneName(topic: string, partition: number): string {
   return partition === 0 ? topic : `${topic}/${partition}`
 }
 
+/** Which partitions of a topic are read by whoever has an assignment. */
+export function partitionsToRead(
+  topic: string,
+  partitions: number,
+  { partition, spread }: { readonly partition: number; readonly spread?: Spread | undefined },
+): readonly number[] {
+  const tasks = spread?.tasks
+  if (tasks === undefined) return [partition]
+  const all = Array.from({ length: partitions }, (_, number) => number)
+  if (spread?.everywhere?.includes(topic)) return all
+  return all.filter((number) => number % tasks === partition)
+}
+
 export interface Assignment {
   /** Of co-partitioned topics: this partition of each of them. Of a spread: the task's number. */
   readonly partition: number

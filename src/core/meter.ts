@@ -6,7 +6,7 @@ interface Committing {
   readonly outcomes: readonly Outcome[]
 }
 
-/** What a part has done since it was made, with one pump or one for each partition that it reads. */
+/** What a part has done since it was made, with one pump or one for each of its partitions. */
 export class Meter {
   state: 'starting' | 'running' | 'retrying' | 'paused' | 'failed' | 'stopped' = 'starting'
   /** Why it is not running, with the hint that says what to do. */

@@ -26,7 +26,7 @@ export interface Inspection {
   /** The partition that records of a key go to. */
   partitionOf(topic: string, key: Uint8Array): Promise<number>
 
-  /** Reads a topic bit by bit, from these places on, and only their partitions, if any are given. */
+  /** Reads a topic bit by bit; with places from them on, and their partitions only. */
   scan(topic: string, from?: readonly RecordPlace[]): TopicScan
 
   /** The record at a place that was seen before; undefined if the log no longer holds it. */

@@ -10,7 +10,7 @@ export interface Derivation {
   /** What the user said about it. */
   readonly told?: readonly unknown[]
   readonly open?: Step['open']
-  readonly flow?: Step['flow']
+  readonly flow: NonNullable<Step['flow']>
   readonly store?: string | undefined
   readonly output?: string | undefined
 }
@@ -27,8 +27,7 @@ export function deriveStep(
     parents: [from, ...others],
     definition: createHash('sha256').update(text).digest('hex'),
     open: open ?? (() => refuse(name, 'it works record by record')),
-    flow: flow ?? (() => refuse(name, 'it works on whole commits')),
-    ...{ store, output },
+    ...{ flow, store, output },
     listed: from.listed,
   }
   from.listed?.push(step)

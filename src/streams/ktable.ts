@@ -4,6 +4,7 @@ import { deriveStep } from './derive-step.ts'
 import { keepRows } from './filter.ts'
 import { joinByForeignKey } from './flow/foreign-key-flow.ts'
 import { tableOf } from './flow/kinds.ts'
+import { nestRows } from './flow/nest-flow.ts'
 import { type SuppressBounds, suppress } from './flow/suppress.ts'
 import { type JoinType, joinTables } from './flow/table-join.ts'
 import { mapTable } from './flow/table-map.ts'
@@ -185,6 +186,12 @@ export class KTable<V, K = Json> {
         ...{ kind: 'nest', others: [children.step], told: [on, orderBy ?? 'by key', select ?? as] },
         open: ([parent, child], { place, pairs }) =>
           new Nest({ parent: parent!, child: child! }, functions, pairs(), place),
+        flow: ([parent, child], context) =>
+          nestRows(tableOf(parent), tableOf(child), context, {
+            on: userCode(on, context.place),
+            select: userCode(select ?? untyped(functions.select), context.place),
+            orderBy: orderBy && userCode(orderBy, context.place),
+          }),
       }),
     )
   }

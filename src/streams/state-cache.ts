@@ -3,24 +3,28 @@ import type { Key } from './key.ts'
 /** Beside its text, an entry takes about this much: the map's slot, two strings' heads. */
 export const bytesPerEntry = 120
 
+/** What caches may hold together, in bytes, unless somebody says otherwise. */
+export const defaultCacheBytes = 32 * 1024 * 1024
+
 /**
- * How much the caches of a state may hold together, in bytes. Two generations instead of a list:
- * what is in use moves to the young one, and when those hold half of the budget, the old ones are
- * dropped as a whole. So a hit costs one look-up, not a reordering.
+ * How much the caches of one state, or of many, may hold together, in bytes. Two generations
+ * instead of a list: what is in use moves to the young one, and when those hold half of the budget,
+ * the old ones are dropped as a whole. So a hit costs one look-up, not a reordering.
  */
 export class CacheRoom {
   readonly #halfBytes: number
-  readonly #caches: Cache<unknown>[] = []
+  /** Weakly: a state that is opened anew leaves its caches behind. */
+  readonly #caches = new Set<WeakRef<Cache<unknown>>>()
   #bytes = 0
 
-  constructor(bytes: number) {
+  constructor(bytes = defaultCacheBytes) {
     this.#halfBytes = bytes / 2
   }
 
   /** Another cache in this room. `bytesOf` says about how much memory an entry takes. */
   open<V>(bytesOf: (key: Key, value: V) => number): Cache<V> {
     const cache = new Cache<V>(this, bytesOf)
-    this.#caches.push(cache as Cache<unknown>)
+    this.#caches.add(new WeakRef(cache as Cache<unknown>))
     return cache
   }
 
@@ -28,7 +32,11 @@ export class CacheRoom {
   take(bytes: number): void {
     this.#bytes += bytes
     if (this.#bytes < this.#halfBytes) return
-    for (const cache of this.#caches) cache.age()
+    for (const known of this.#caches) {
+      const cache = known.deref()
+      if (cache === undefined) this.#caches.delete(known)
+      else cache.age()
+    }
     this.#bytes = 0
   }
 }

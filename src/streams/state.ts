@@ -9,9 +9,6 @@ import { OrderedSpace } from './stores/ordered-space.ts'
 /** Under this number, the state about the state: layout, progress, schemas, key columns. */
 const metaId = 0
 
-/** What the caches of a state may hold together, unless somebody says otherwise. */
-export const defaultCacheBytes = 32 * 1024 * 1024
-
 /** Counts up when state of an older program can no longer be read: it is then rebuilt. */
 const format = 3
 
@@ -43,9 +40,10 @@ export class State {
   readonly #caches: CacheRoom
   readonly #ordered = new Map<string, OrderedSpace>()
 
-  constructor(store: Store, cacheBytes = defaultCacheBytes) {
+  /** `caches` is the room of its caches, or how large that shall be. */
+  constructor(store: Store, caches: CacheRoom | number = new CacheRoom()) {
     this.#store = store
-    this.#caches = new CacheRoom(cacheBytes)
+    this.#caches = typeof caches === 'number' ? new CacheRoom(caches) : caches
     this.#meta = new Space(store, metaId, this.#out)
     const layout = this.read<Layout>('layout')
     const isReadable = layout?.format === format

@@ -20,6 +20,7 @@ import {
 } from './progress.ts'
 import { RecordReader } from './record-reader.ts'
 import { State } from './state.ts'
+import type { CacheRoom } from './state-cache.ts'
 import { emissionOf, type StreamTopology } from './stream-topology.ts'
 import { readTick, type Tick, ticksTopic } from './tick.ts'
 
@@ -34,8 +35,8 @@ export interface StreamTaskOptions {
   readonly part?: number | undefined
   /** Says that the topology begins anew, as another definition made its state. */
   readonly onRebuild?: () => void
-  /** What is kept of the state in memory, in bytes. */
-  readonly cacheBytes?: number
+  /** For what is kept of the state in memory; tasks may share it. */
+  readonly caches?: CacheRoom
   /** A commit's records go out in transactions of about so many bytes. */
   readonly partBytes?: number
   readonly now?: () => number
@@ -93,7 +94,7 @@ export class StreamTask implements Sink<LogRecord> {
     this.#position = await task.resume(source)
     const { definition } = new State(task.store)
     if (this.#hops !== undefined && definition !== topology.hash) this.#mayBeginAnew()
-    this.#state = new State(task.store, this.#options.cacheBytes)
+    this.#state = new State(task.store, this.#options.caches)
     this.#progress = loadProgress(this.#state) ?? startOfLog(0n)
     if (this.#state.definition !== topology.hash) this.#rebuild()
     this.#open()

@@ -73,6 +73,8 @@ export function emissionOf({ options }: StreamTopology): EmissionMode {
   return options.emit === 'record' ? 'perRecord' : 'perCommit'
 }
 
+const mostTasks = 1_000
+
 type SourceKind = 'stream' | 'table' | 'globalTable'
 
 interface Reading extends TableStoring {
@@ -91,6 +93,11 @@ export class StreamTopology implements FlowPlan {
   constructor(name: string, { build, options }: TopologyDefinition) {
     this.name = name
     this.options = options
+    const { partitions = 1 } = options
+    if (!Number.isInteger(partitions) || partitions < 1 || partitions > mostTasks) {
+      const message = `\`partitions\` of ${name} must be a whole number from 1 to ${mostTasks}.`
+      throw new MillraceError('CONFIG_INVALID', message)
+    }
     build({
       stream: (topic, { timestamp } = {}) =>
         new KStream(this.#source('stream', topic, { timestamp: timestamp as UserCode })),

@@ -37,8 +37,8 @@ export function hasCaughtUp(
 
 /**
  * Has the next state take over what the former has told of its documents, and note which of its own
- * differ: opened in place of the former, it tells these. In parts, each of which is to be committed;
- * cut off anywhere, both go on as before, and it is done again.
+ * differ: opened in place of the former, it tells these. In parts, each of which is to be
+ * committed; cut off anywhere, both go on as before, and it is done again.
  */
 export function* inheritTold(succession: Succession, partSize = 5_000): Generator<void> {
   const { former, next } = succession

@@ -186,7 +186,7 @@ export function pendingOf(documents: string): string {
   return documents.replace(/documents$/, 'pending')
 }
 
-/** Whether a state holds what was told of a view's documents, be it a view of another definition. */
+/** Whether a state holds what was told of documents, be it of a view that is no more. */
 export function holdsDocuments(state: string): boolean {
   return state.endsWith(documentsOf(''))
 }

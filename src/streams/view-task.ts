@@ -16,6 +16,7 @@ import {
   startOfLog,
 } from './progress.ts'
 import { State } from './state.ts'
+import type { CacheRoom } from './state-cache.ts'
 import { holdsDocuments, type Topology } from './topology.ts'
 
 export interface ViewTaskOptions {
@@ -33,8 +34,8 @@ export interface ViewTaskOptions {
   readonly onSchema?: (topic: string, schema: Schema) => void
   /** Throws what keeps it from going on; asked whenever it resumes. */
   readonly check?: () => Promise<void>
-  /** What is kept of the state in memory, in bytes. */
-  readonly cacheBytes?: number
+  /** For what is kept of the state in memory; tasks may share it. */
+  readonly caches?: CacheRoom
   /** A commit's records go out in transactions of about so many bytes. */
   readonly partBytes?: number
   readonly now?: () => number
@@ -72,11 +73,11 @@ export class ViewTask implements Sink<LogRecord> {
   }
 
   async resume(source: string): Promise<Position | undefined> {
-    const { topology, task, release, cacheBytes } = this.#options
+    const { topology, task, release, caches } = this.#options
     this.#source = source
     await this.#options.check?.()
     this.#position = await task.resume(source)
-    this.#state = new State(task.store, cacheBytes)
+    this.#state = new State(task.store, caches)
     this.#progress = loadProgress(this.#state) ?? startOfLog(0n)
     this.#output = new Output(this.#options.partBytes ?? 4 * 1024 * 1024)
     if (this.#state.definition !== topology.hash) await this.#rebuild()

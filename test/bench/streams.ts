@@ -49,8 +49,10 @@ interface Pair {
 }
 
 function show({ copy, ours }: Pair): string {
-  const of = ({ result, peakRssMb }: Run) =>
-    `${round(rate({ result }))} records/s, ${round(result.cpuUsPerRecord!)} µs, ${round(peakRssMb)} MB`
+  const of = (run: Run) => {
+    const cpu = `${round(run.result.cpuUsPerRecord!)} µs`
+    return `${round(rate(run))} records/s, ${cpu}, ${round(run.peakRssMb)} MB`
+  }
   return `copy ${of(copy)}; ours ${of(ours)}`
 }
 
@@ -77,7 +79,7 @@ export interface BenchLogs {
   /** Where the inputs are written. */
   readonly filled: string
   readonly bootstrap: string | undefined
-  /** A log that holds what was written there; on Kafka an empty directory beside the same topics. */
+  /** A log that holds what was written there; on Kafka an empty directory beside its topics. */
   copy(): string
 }
 

@@ -6,8 +6,8 @@ import { streamsDifferential, streamsDifferentialNet } from './streams-different
 
 /** Every kind of case file that can be run. */
 export const kinds: readonly Kind[] = [
-  debeziumInput,
   postgresSource,
+  debeziumInput,
   streams,
   streamsDifferential,
   streamsDifferentialNet,

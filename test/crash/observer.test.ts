@@ -33,6 +33,19 @@ test('where ids are used again, only a greater version may come back', async (t)
   t.strictSame(memory.note(look({ 1: 6n, 2: 5n })), ['document 2 is back from the dead: 5 after 5'])
 })
 
+test('what a server lost by itself may be written again, but not fall', async (t) => {
+  const memory = new Memory()
+  memory.note(look({ 1: 5n, 2: 5n }))
+  memory.forget(true)
+  memory.note(look({ 1: 4n, 2: 4n }))
+  memory.note(look({}))
+  t.strictSame(memory.note(look({ 1: 6n, 2: 4n })), ['document 2 is back from the dead: 4 after 4'])
+  memory.forget()
+  memory.note(look({ 1: 6n }))
+  memory.note(look({}))
+  t.equal(memory.note(look({ 1: 7n })).length, 1)
+})
+
 test('a new life begins with an empty memory', async (t) => {
   const memory = new Memory()
   memory.note(look({ 1: 5n, 2: 5n }))

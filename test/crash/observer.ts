@@ -7,10 +7,13 @@ export class Memory {
   /** Those that are gone, with the version under which they were seen last. */
   readonly #gone = new Map<string, bigint>()
   readonly #reusesIds: boolean
+  /** What was lost may be written again. */
+  #mayComeBack: boolean
 
   /** `reusesIds`: the origin may give an id to another row. It has a greater version then. */
   constructor({ reusesIds = false }: { readonly reusesIds?: boolean } = {}) {
     this.#reusesIds = reusesIds
+    this.#mayComeBack = reusesIds
   }
 
   /** Takes in a look at everything the sink holds. Says what should not have become of it. */
@@ -20,7 +23,7 @@ export class Memory {
       const before = this.#versions.get(id)
       const gone = this.#gone.get(id)
       this.#gone.delete(id)
-      if (gone !== undefined && !(this.#reusesIds && version > gone)) {
+      if (gone !== undefined && !(this.#mayComeBack && version > gone)) {
         regressions.push(`document ${id} is back from the dead: ${version} after ${gone}`)
       } else if (before !== undefined && version < before) {
         regressions.push(`document ${id} fell from version ${before} to ${version}`)
@@ -35,9 +38,14 @@ export class Memory {
     return regressions
   }
 
-  forget(): void {
+  /**
+   * `hasLost`: the server has. It may stand in the middle of being cleared for this life, so what
+   * it has from the last one goes, and comes again, as a row does under an id that is used again.
+   */
+  forget(hasLost = false): void {
     this.#versions.clear()
     this.#gone.clear()
+    this.#mayComeBack = this.#reusesIds || hasLost
   }
 }
 
@@ -94,7 +102,7 @@ export class Observer {
 
   /** `hasLost`: the server has lost something by itself, which is nobody's regression. */
   lookAgain(hasLost: boolean): void {
-    if (hasLost) this.#memory.forget()
+    if (hasLost) this.#memory.forget(true)
     this.#isAway = false
   }
 

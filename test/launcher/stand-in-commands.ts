@@ -1,9 +1,10 @@
 /*
- * Commands with stand-ins for connectors and sinks: `verify FILE SINK`
- * and `explain FILE SINK KEY`, both with JSON for output; `plan FILE`, `topics FILE`,
- * `show TOPIC FILE`, `tap TOPIC FILE`, `create FILE`, `offsets FILE`, `status FILE`, `sink FILE DEED SINK`, `doctor FILE`, and `rewind FILE SINK PLACE`,
- * which is a trial with `--dry`; `set FILE CONNECTOR POSITION`; `dlq FILE DEED [LETTER]`;
- * `reindex FILE SINK [ENDING]`; `reset FILE VIEW`; `copy FROM TO [TOPIC]`.
+ * Commands with stand-ins for connectors and sinks: `verify FILE SINK` and `explain FILE SINK KEY`,
+ * both with JSON for output; `plan FILE`, `topics FILE`, `show TOPIC FILE`, `tap TOPIC FILE`,
+ * `create FILE`, `offsets FILE`, `status FILE`, `sink FILE DEED SINK`, `doctor FILE`, and
+ * `rewind FILE SINK PLACE`, which is a trial with `--dry`; `set FILE CONNECTOR POSITION`;
+ * `dlq FILE DEED [LETTER]`; `reindex FILE SINK [ENDING]`; `reset FILE VIEW`;
+ * `copy FROM TO [TOPIC]`.
  */
 import { parseArgs } from 'node:util'
 import {
@@ -67,7 +68,7 @@ export async function standInCommand(args: readonly string[]): Promise<ExitCode 
     reset: () => resetView(file, name, common),
     rewind: () => rewindOffsets(file, name, { to: placeOf(rest), dryRun, registry }),
     tap: () => tapCommand(file, { file: name, from: 'beginning', ...common }),
-    sink: () => sinkCommand(file, rest, { do: name as 'pause' }),
+    sink: () => sinkCommand(file, rest, { do: name as 'pause', registry }),
     status: () => statusCommand({ file, json }),
     doctor: () => doctorCommand(file, common),
     dlq: () => {

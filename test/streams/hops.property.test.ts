@@ -3,6 +3,7 @@ import { test } from 'tap'
 import type { LogRecord, NewRecord } from '../../src/core/record.ts'
 import type { Position } from '../../src/core/source.ts'
 import { partitionOf } from '../../src/log/kafka/partitioner.ts'
+import { hopsTopic } from '../../src/streams/hops.ts'
 import { StreamTask } from '../../src/streams/stream-task.ts'
 import {
   defineTopology,
@@ -140,6 +141,16 @@ async function runApart(log: TestLog, tasks: number, turns: readonly number[]) {
   }
   return told
 }
+
+test('one of several tasks does not begin anew alone', async (t) => {
+  const store = new MemoryTask()
+  const topology = new StreamTopology('shop', defineTopology(build, { partitions: 2 }))
+  store.position = JSON.stringify({ topics: { [hopsTopic('p', topology)]: ['', 7] } }) as Position
+  await t.rejects(taskOf(store, 2, 0).resume('test'), { code: 'TASKS_APART' })
+  t.throws(() => new StreamTopology('shop', defineTopology(build, { partitions: 0 })), {
+    code: 'CONFIG_INVALID',
+  })
+})
 
 test('tasks that share the keys come to what one task comes to', async (t) => {
   const change = fc.tuple(

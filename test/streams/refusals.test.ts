@@ -30,14 +30,6 @@ test('a view has no output but itself', async (t) => {
   })
 })
 
-test('a step that works on whole commits is refused in a topology', async (t) => {
-  const nested = defineTopology(({ table }) => {
-    const children = table<{ parent: number }>('children')
-    table<Row>('rows').nest(children, { on: ({ parent }) => parent, as: 'children' })
-  })
-  t.throws(() => testTopology(nested), { message: /nest\(children\) cannot stand here: it works/ })
-})
-
 test('sessions need to know how two become one', async (t) => {
   const unmerged = defineTopology(({ stream }) => {
     stream<number>('in')

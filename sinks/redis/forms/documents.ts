@@ -47,14 +47,17 @@ export class Documents implements Form {
   async write(records: readonly LogRecord[], session: Session): Promise<readonly Outcome[]> {
     const inFlight = new InFlight()
     const outcomes: Outcome[][] = []
-    for (let at = 0; at < records.length; at += sliceRecords) {
-      const fold = foldDocuments(records.slice(at, at + sliceRecords), this.#options.keys.keyOf)
-      outcomes.push(fold.outcomes)
-      for (const call of this.#encode(fold, fold.survivors, session)) {
-        await inFlight.start(() => this.#send(fold, call, session))
+    try {
+      for (let at = 0; at < records.length; at += sliceRecords) {
+        const fold = foldDocuments(records.slice(at, at + sliceRecords), this.#options.keys.keyOf)
+        outcomes.push(fold.outcomes)
+        for (const call of this.#encode(fold, fold.survivors, session)) {
+          await inFlight.start(() => this.#send(fold, call, session))
+        }
       }
+    } finally {
+      await inFlight.end()
     }
-    await inFlight.end()
     return outcomes.flat()
   }
 

@@ -29,6 +29,8 @@ export interface Config {
     /** Share of the disk (`80%`, by default), or bytes. */
     readonly cap?: string | number
   }
+  /** What is kept in memory of the state of views; 32 by default. */
+  readonly stateCacheMb?: number
   readonly connectors: readonly ConnectorConfig[]
   /** Where questions are answered, if anywhere. */
   readonly http?: HttpConfig
@@ -153,6 +155,12 @@ const frame = z.strictObject({
         .describe('What the log may fill: a share of its disk, or bytes.'),
     })
     .prefault({}),
+  stateCacheMb: z
+    .int()
+    .min(0)
+    .max(65_536)
+    .default(32)
+    .describe('What all views together keep in memory of their state, in MB.'),
   http: z
     .strictObject({
       host: z.string().min(1).default('127.0.0.1').describe('The address to listen on.'),
@@ -224,10 +232,10 @@ function compose(draft: Draft, registry: Registry, directory: string): Config | 
   const linked = crossCheck(draft, { name, connectors, views, sinks, inputs })
   checkTopics(draft)
   if (top === undefined) return undefined
-  const { http, topics: topicRules } = top
+  const { http, stateCacheMb, topics: topicRules } = top
   const served = http === undefined ? {} : { http }
   const log = logOf(top, directory)
-  return { name, log, ...served, connectors, views, ...linked, inputs, topicRules }
+  return { name, log, stateCacheMb, ...served, connectors, views, ...linked, inputs, topicRules }
 }
 
 function readView(draft: Draft, name: string, directory: string): ViewConfig | undefined {

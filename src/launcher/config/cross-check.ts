@@ -80,7 +80,7 @@ interface Prefixed {
   readonly outbox?: { readonly 'route.topic.replacement': string }
 }
 
-/** The topics that connectors and others write; undefined if one is faulty, or has patterns for names. */
+/** The topics that connectors and others write; undefined if one is faulty, or names patterns. */
 function writtenTopics(
   draft: Draft,
   { name, connectors, inputs }: Found,

@@ -22,16 +22,24 @@ export function columnFaults({ views }: Pick<Config, 'views'>, columns: Columns)
     const view = declared.find(({ name }) => name === table.view)
     return view && membersOf(view.root, ofTable)
   }
-  return declared.flatMap((view) => faultsOf(view, ofTable))
+  // A view has the keys of its root.
+  const ofKey = (table: TableName): readonly string[] | undefined => {
+    if ('topic' in table) return columns.get(table.topic)
+    const view = declared.find(({ name }) => name === table.view)
+    return view && ofKey(view.root.from)
+  }
+  return declared.flatMap((view) => faultsOf(view, { ofTable, ofKey }))
 }
+
+type Known = (table: TableName) => readonly string[] | undefined
 
 function faultsOf(
   { name, place, root }: DeclaredView,
-  ofTable: (table: TableName) => readonly string[] | undefined,
+  { ofTable, ofKey }: { readonly ofTable: Known; readonly ofKey: Known },
 ): readonly Fault[] {
   const faults = new Map<string, Fault>()
-  for (const { table, column, place: inside } of columnUses(root)) {
-    const known = ofTable(table)
+  for (const { table, column, place: inside, isKey } of columnUses(root)) {
+    const known = isKey ? ofKey(table) : ofTable(table)
     if (known === undefined || known.includes(column)) continue
     const path = `views.${name}.${inside}`
     const of = 'topic' in table ? table.topic : `the view ${table.view}`

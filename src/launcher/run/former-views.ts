@@ -25,8 +25,8 @@ type Definitions = z.infer<typeof format>['definitions']
 
 /**
  * The views as they were when their state was made, if that was another definition and can still be
- * had: declared views as they were written, others if their modules are what they were. Remembers the
- * definition at hand. To be called before the log is opened.
+ * had: declared views as they were written, others if their modules are what they were. Remembers
+ * the definition at hand. To be called before the log is opened.
  */
 export async function findFormerViews(
   config: Config,

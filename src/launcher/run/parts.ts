@@ -5,6 +5,7 @@ import { RefusalGuard } from '../../core/refusal-guard.ts'
 import type { Schema } from '../../core/schema.ts'
 import { version } from '../../core/version.ts'
 import { EmbeddedLog } from '../../log/embedded.ts'
+import { CacheRoom } from '../../streams/state-cache.ts'
 import type { StreamTopology } from '../../streams/stream-topology.ts'
 import type { Topology } from '../../streams/topology.ts'
 import { type ViewPhase, ViewTask } from '../../streams/view-task.ts'
@@ -31,13 +32,14 @@ export interface PartsOptions {
 /** Makes the parts of a pipeline. Nothing connects before it runs. */
 export function openParts(config: Config, options: PartsOptions): Parts {
   const { log, topology, streams = [], say } = options
+  const caches = cacheRoomOf(config)
   const connectors = config.connectors.map((connector) => openConnector(config, connector, options))
   return {
     pipeline: config.name,
     log,
     connectors,
-    views: topology.views.length === 0 ? undefined : openViews(config, options),
-    streams: openStreams(config, streams, { log, connectors, say }),
+    views: topology.views.length === 0 ? undefined : openViews(config, { ...options, caches }),
+    streams: openStreams(config, streams, { log, connectors, caches, say }),
     sinks: config.sinks.flatMap((sink) =>
       sink.from.map((from) => openSink(config, sink, from, options)),
     ),
@@ -59,8 +61,17 @@ function openConnector(
   }
 }
 
+/** One for all tasks of the pipeline. */
+function cacheRoomOf({ stateCacheMb }: Config): CacheRoom {
+  return new CacheRoom(stateCacheMb === undefined ? undefined : stateCacheMb * 1024 * 1024)
+}
+
+interface ViewsOptions extends PartsOptions {
+  readonly caches: CacheRoom
+}
+
 /** Changed views are built beside those that serve, where these can still be had. */
-function openViews(config: Config, options: PartsOptions): ViewsPart {
+function openViews(config: Config, options: ViewsOptions): ViewsPart {
   const { log, topology, former, say } = options
   const group = `${config.name}.views`
   const views = openTask(config, options, { name: 'views', group, topology })
@@ -99,7 +110,7 @@ interface TaskOptions {
 
 function openTask(
   config: Config,
-  { log, say }: PartsOptions,
+  { log, caches, say }: ViewsOptions,
   { name, group, topology, withholds = false, isFormer = false }: TaskOptions,
 ): ViewsPart {
   // A table goes by the keys of its topic, one partition after the other; other views do not.
@@ -126,7 +137,7 @@ function openTask(
     spread,
     open: (task, partition) =>
       new ViewTask({
-        ...{ topology, task, release: version, onProgress, onSchema, withholds },
+        ...{ topology, task, caches, release: version, onProgress, onSchema, withholds },
         ...{
           ends: ends(partition),
           check: () => (isFormer ? Promise.resolve() : assertColumns(config)),

@@ -1,8 +1,9 @@
-import type { Log, Task } from '../../core/log.ts'
+import { type Log, partitionsToRead, type Task } from '../../core/log.ts'
 import { Meter } from '../../core/meter.ts'
 import { supervise } from '../../core/supervise.ts'
 import { version } from '../../core/version.ts'
 import { hopsTopic } from '../../streams/hops.ts'
+import type { CacheRoom } from '../../streams/state-cache.ts'
 import { StreamTask } from '../../streams/stream-task.ts'
 import type { StreamTopology, TopologyDefinition } from '../../streams/stream-topology.ts'
 import { ticksTopic } from '../../streams/tick.ts'
@@ -23,6 +24,7 @@ export function isTopology(value: unknown): value is TopologyDefinition {
 export interface StreamsOptions {
   readonly log: Log
   readonly connectors: readonly ConnectorPart[]
+  readonly caches: CacheRoom
   readonly say: (name: string, line: string) => void
 }
 
@@ -38,7 +40,7 @@ export function openStreams(
 function openStream(
   { name: pipeline, log: { kafka } }: Config,
   topology: StreamTopology,
-  { log, connectors, say }: StreamsOptions,
+  { log, connectors, caches, say }: StreamsOptions,
 ): StreamPart {
   const { name } = topology
   const tasks = kafka === undefined ? 1 : (topology.options.partitions ?? 1)
@@ -56,7 +58,9 @@ function openStream(
     spread: { tasks, everywhere, task: group },
     open: (task: Task, number) => {
       const part = tasks > 1 ? number : undefined
-      const opened = new StreamTask({ topology, pipeline, task, part, release: version, onRebuild })
+      const opened = new StreamTask({
+        ...{ topology, pipeline, task, part, caches, release: version, onRebuild },
+      })
       running.set(number, opened)
       return opened
     },
@@ -67,7 +71,7 @@ function openStream(
         ...{ topic: ticks, writer, number, idleMs: topology.options.idleMs },
         task: () => (isRunning() ? running.get(number) : undefined),
         isCaughtUp: async () =>
-          areIdle(connectors, kafka !== undefined) && (await hasReadAll(log, part)),
+          areIdle(connectors, kafka !== undefined) && (await hasReadAll(log, part, number)),
       })
       return supervise((signal) => ticker.run(signal), new Meter(), signal)
     },
@@ -95,8 +99,20 @@ function areIdle(connectors: readonly ConnectorPart[], isShared: boolean): boole
   })
 }
 
-async function hasReadAll(log: Log, { topics, progress }: StreamPart): Promise<boolean> {
-  return progress.lag(await log.describe(), topics).records === 0
+/** Nothing is left for a task; what partitions of others hold is theirs. */
+async function hasReadAll(
+  log: Log,
+  { topics, progress, spread }: StreamPart,
+  partition: number,
+): Promise<boolean> {
+  const info = await log.describe()
+  const nothing = { start: 0n, end: 0n }
+  const own = info.topics.map((each) => {
+    const read = partitionsToRead(each.topic, each.partitions.length, { partition, spread })
+    const partitions = each.partitions.map((one, number) => (read.includes(number) ? one : nothing))
+    return { ...each, partitions }
+  })
+  return progress.lag({ ...info, topics: own }, topics).records === 0
 }
 
 /** Views and connectors keep their positions under their names, as a topology does. */

@@ -34,8 +34,8 @@ export interface UpgradeOptions {
 }
 
 /**
- * Builds changed views beside those that serve, and then exchanges the two: what is stored decides at
- * a start where it goes on. A definition that was put back finds the state that it had.
+ * Builds changed views beside those that serve, and then exchanges the two: what is stored decides
+ * at a start where it goes on. A definition that was put back finds the state that it had.
  */
 export class Upgrade {
   readonly next: ViewsPart
@@ -115,7 +115,7 @@ export function viewParts(views: ViewsPart | undefined): readonly ViewsPart[] {
   return upgrade === undefined || upgrade.isOver ? [views] : [views, upgrade.next]
 }
 
-/** Forgets the spare state once nobody needs it any more. Until then the log keeps what it needs. */
+/** Forgets the spare state once nobody needs it; until then the log keeps what it needs. */
 export async function forgetSpare(
   log: EmbeddedLog,
   group: string,

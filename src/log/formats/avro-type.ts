@@ -17,7 +17,8 @@ const longType = avro.types.LongType.__with({
 /** To be made for each type: avsc adds the types that it meets. */
 export function avroOptions(): Partial<avro.ForSchemaOptions> {
   return {
-    wrapUnions: false,
+    /** Only where a value would not tell which of the types it is of. */
+    wrapUnions: 'auto',
     /** Every long is a bigint, also those with a logical type. */
     typeHook: (schema: avro.Schema) => {
       const type = typeof schema === 'object' && 'type' in schema ? schema.type : schema

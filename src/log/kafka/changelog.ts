@@ -21,6 +21,11 @@ const entry = Buffer.from([1])
 /** Restored state goes to the disk in pieces of so many entries. */
 const atOnce = 5_000
 
+/** Brokers keep deletes for a day, unless they are told otherwise. */
+const deletesKeptMs = 12 * 60 * 60 * 1000
+/** How often it is noted that a copy is as its changelog, where nothing new comes. */
+const notedMs = 60_000
+
 export function changelogTopic(task: string): string {
   return `__millrace.${task}.changelog`
 }
@@ -55,7 +60,8 @@ export class Changelog {
       topicId: (await cluster.topic(topic))?.id ?? '',
     }
     const held = local.copyOf(name)
-    const isCopy = held.cluster === identity.cluster && held.topicId === identity.topicId
+    const isSame = held.cluster === identity.cluster && held.topicId === identity.topicId
+    const isCopy = isSame && !(await this.#isOutdated(cluster, held))
     this.#copy = isCopy ? held : { id: held.id, ...identity, next: 0, position: null }
     if (!isCopy) this.#wipe()
     let count = 0
@@ -64,8 +70,18 @@ export class Changelog {
       this.#apply(record)
       if (++count % atOnce === 0) this.#save(record.offset + 1)
     })
-    this.#save(next)
+    const now = Date.now()
+    const isNoted = next === held.next && isCopy && now - (held.at ?? 0) < notedMs
+    if (!isNoted) this.#save(next, now)
     return this.#copy.position ?? undefined
+  }
+
+  /** Compaction may have dropped deletes that such a copy has not had. */
+  async #isOutdated(cluster: Cluster, { at, next }: Copy): Promise<boolean> {
+    if (at === undefined || Date.now() - at < deletesKeptMs) return false
+    const { topic, partition } = this.#options
+    const stable = (await cluster.offsets(topic, 'stable'))[partition] ?? 0n
+    return Number(stable) > next
   }
 
   /** The partitions that wait for the end of a commit. */
@@ -98,12 +114,13 @@ export class Changelog {
   /** The transaction is committed: the store follows. */
   follow(producer: Producer): void {
     const { topic, partition } = this.#options
-    this.#save(producer.endOf(topic, partition) ?? this.#copy.next)
+    this.#save(producer.endOf(topic, partition) ?? this.#copy.next, Date.now())
   }
 
-  #save(next: number): void {
+  /** `at`: when that was all that the changelog had. */
+  #save(next: number, at = this.#copy.at): void {
     const { name, local, store } = this.#options
-    this.#copy = { ...this.#copy, next }
+    this.#copy = { ...this.#copy, next, ...(at !== undefined && { at }) }
     local.change(name, this.#copy, () => store.queue())
     store.drop()
   }
@@ -124,9 +141,17 @@ export class Changelog {
     this.#copy = { ...this.#copy, position, open: open ?? [] }
   }
 
-  /** Marks everything as deleted; what is saved next takes it away. */
+  /** Deletes everything. Until it is done, it is a copy of nothing. */
   #wipe(): void {
-    const { store } = this.#options
-    for (const [key] of store.scan(Buffer.alloc(0))) store.delete(key)
+    const { name, local, store } = this.#options
+    const { id } = this.#copy
+    const nothing = { id, cluster: '', topicId: '', next: 0, position: null }
+    let count = 0
+    for (const [key] of store.scan(Buffer.alloc(0))) {
+      store.delete(key)
+      if (++count % atOnce > 0) continue
+      local.change(name, nothing, () => store.queue())
+      store.drop()
+    }
   }
 }

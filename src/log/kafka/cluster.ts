@@ -155,7 +155,7 @@ export class Cluster {
     return found
   }
 
-  /** What the user may do with topics that exist, as the protocol's bits; nothing: not even see it. */
+  /** What the user may do with topics that exist, as the protocol's bits; 0: not even see it. */
   async operations(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const answer = await this.#metadata(topics, true)
     const known = answer.topics.filter(({ errorCode }) => errorCode !== 3)

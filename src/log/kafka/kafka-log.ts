@@ -7,6 +7,7 @@ import {
   type LogInfo,
   laneName,
   type PartitionLag,
+  partitionsToRead,
   type Spread,
   type Task,
   type TopicInfo,
@@ -34,7 +35,7 @@ import { encodePosition, type Place, type Progress } from './position.ts'
 import { Replicas } from './replicas.ts'
 import { endOfRecords } from './scan-partition.ts'
 import { Schemas, schemaTopic } from './schemas.ts'
-import { PartitionSource, partitionsToRead } from './source.ts'
+import { PartitionSource } from './source.ts'
 import { KafkaTask } from './task.ts'
 import { ensureTopic, policyOf } from './topics.ts'
 import type { KafkaWiring } from './wiring.ts'

@@ -20,6 +20,8 @@ export interface Copy {
   /** Offset of the changelog's record that comes next. */
   readonly next: number
   readonly position: Position | null
+  /** When it was last known to be as its changelog was, in ms since 1970. */
+  readonly at?: number
   /** Inside a commit: the partitions that wait for its end. */
   readonly open?: readonly OpenPartition[]
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../core/errors.ts'
-import type { Spread } from '../../core/log.ts'
+import { partitionsToRead, type Spread } from '../../core/log.ts'
 import type { LogRecord } from '../../core/record.ts'
 import type { Batch, Position, Source } from '../../core/source.ts'
 import { beginnings } from './beginnings.ts'
@@ -187,19 +187,6 @@ interface Read {
 }
 
 const nothingNew = { records: [], open: undefined, atEnd: true } as const
-
-/** Which partitions of a topic a task reads. */
-export function partitionsToRead(
-  topic: string,
-  partitions: number,
-  { partition, spread }: Pick<SourceOptions, 'partition' | 'spread'>,
-): readonly number[] {
-  const tasks = spread?.tasks
-  if (tasks === undefined) return [partition]
-  const all = Array.from({ length: partitions }, (_, number) => number)
-  if (spread?.everywhere?.includes(topic)) return all
-  return all.filter((number) => number % tasks === partition)
-}
 
 /** One fetch at a time from each broker that leads something of interest. */
 class Fetches {

@@ -5,6 +5,8 @@ import { element, type Path } from './paths.ts'
 export interface ColumnUse {
   readonly table: TableName
   readonly column: string
+  /** It is one of the key's, which the documents of a view need not have. */
+  readonly isKey?: boolean
   /** Where in the view's description: `one.customer.where`. */
   readonly place: string
 }
@@ -33,13 +35,13 @@ function* usesOf(branch: Branch, at: string): Generator<ColumnUse> {
   for (const { name, on, branch: other } of one) {
     const place = `${at}one.${name}`
     for (const column of columnsOf(on)) yield { table: from, column, place: `${place}.on` }
-    for (const column of keysOf(on)) yield { table: other.from, column, place: `${place}.on` }
+    yield* keyUses(other, on, `${place}.on`)
     yield* usesOf(other, `${place}.`)
   }
   for (const { name, on, orderBy, branch: other } of many) {
     const place = `${at}many.${name}`
     for (const column of columnsOf(on)) yield { table: other.from, column, place: `${place}.on` }
-    for (const column of keysOf(on)) yield { table: from, column, place: `${place}.on` }
+    yield* keyUses(branch, on, `${place}.on`)
     for (const { by } of orderBy) yield* usesIn(other, by.paths, `${place}.orderBy`)
     yield* usesOf(other, `${place}.`)
   }
@@ -51,8 +53,9 @@ function columnsOf(on: On): readonly string[] {
   return typeof on === 'string' ? [on] : Object.values(on)
 }
 
-function keysOf(on: On): readonly string[] {
-  return typeof on === 'string' ? [] : Object.keys(on)
+function* keyUses({ from }: Branch, on: On, place: string): Generator<ColumnUse> {
+  const columns = typeof on === 'string' ? [] : Object.keys(on)
+  for (const column of columns) yield { table: from, column, place, isKey: true }
 }
 
 function* fieldUses(branch: Branch, fields: readonly Field[], at: string): Generator<ColumnUse> {

@@ -21,8 +21,8 @@ const unavailable = '__debezium_unavailable_value'
 
 /**
  * The records that a case expects of Debezium, as input. All cases share one topic, so keys have
- * the same members: the case's number, and the key that it names. Gives a sentence where a case does
- * not say enough.
+ * the same members: the case's number, and the key that it names. Gives a sentence where a case
+ * does not say enough.
  */
 export function historyOf(entry: unknown, number: number): History | string {
   const expected = isObject(entry) && isObject(entry.expect) ? entry.expect.records : undefined

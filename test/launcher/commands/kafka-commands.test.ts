@@ -48,7 +48,7 @@ test('topics on Kafka are made as configured, and never changed', async (t) => {
     differs.find(({ name }: { name: string }) => name === topic),
     {
       kind: 'topic',
-      what: /^partitions is 2, not 3; replication is 1, not 2; retention\.ms is 604800000, not 1000: it is left/,
+      what: /^partitions is 2, not 3; replication is 1, not 2; retention\.ms is 6\d+, not 1000: it/,
     },
   )
   const refused = await ask('create', 'p.yaml')

@@ -94,6 +94,25 @@ test('a view of all columns has those of its table', (t) => {
   t.end()
 })
 
+test('a view has the keys of its root, also if its documents do not show them', (t) => {
+  const config = configOf(
+    t,
+    `
+  shelves: { root: orders, fields: [status] }
+  rooms:
+    root: shelves
+    many: { boxes: { table: items, on: { id: order_id } }, wrong: { table: items, on: { idd: order_id } } }
+`,
+  )
+  t.match(
+    columnFaults(config, columns).map(({ path, what }) => `${path}: ${what}`),
+    ['views.rooms.many.wrong.on: the view shelves has no column "idd"; did you mean id?'],
+  )
+  t.equal(columnFaults(config, columns).length, 1)
+  t.same(columnFaults(config, new Map()), [])
+  t.end()
+})
+
 test('rows that come without a column are told of once, but not those of history', (t) => {
   const config = configOf(t, '  v: { root: orders, compute: { x: late + 1 } }\n')
   const said: string[] = []

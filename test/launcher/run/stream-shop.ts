@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MillraceError } from '../../../src/core/errors.ts'
 import type { LogRecord, NewRecord } from '../../../src/core/record.ts'
 import type { Config } from '../../../src/launcher/config/config.ts'
 import { openParts } from '../../../src/launcher/run/parts.ts'
@@ -110,13 +111,20 @@ export function told(records: readonly LogRecord[]): string[] {
 }
 
 /** The first records of a topic that may not be there yet, of all its partitions. */
-export async function takeFrom(log: KafkaLog, topic: string, count: number) {
+export async function takeFrom(log: KafkaLog, topic: string, count: number): Promise<LogRecord[]> {
   while (!(await log.topics()).includes(topic)) await sleep(50)
   const records: LogRecord[] = []
   const stop = new AbortController()
-  for await (const record of log.tap(topic, 'beginning', stop.signal)) {
-    if (records.push(record) >= count) break
+  try {
+    for await (const record of log.tap(topic, 'beginning', stop.signal)) {
+      if (records.push(record) >= count) break
+    }
+  } catch (error) {
+    // A topic that was just made may have no leader yet.
+    if (!(error instanceof MillraceError) || error.kind !== 'transient') throw error
+    return takeFrom(log, topic, count)
+  } finally {
+    stop.abort()
   }
-  stop.abort()
   return records
 }

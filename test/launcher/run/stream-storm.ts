@@ -27,6 +27,8 @@ export interface Storm {
   kill(name: string): Promise<void>
   /** Removes the directory of an instance that does not run. */
   wipe(name: string): void
+  /** Waits until so many more counts have been told. */
+  more(counts: number): Promise<void>
   /** Ends the load and the instances, once all is told; says what came of it. */
   end(): Promise<StormResult>
 }
@@ -69,6 +71,11 @@ export async function openStorm(t: Test, options: StormOptions): Promise<Storm> 
       children.delete(name)
       child.kill('SIGKILL')
       await child.ended
+    },
+    async more(wanted) {
+      const goal = counts.total() + wanted
+      const deadline = Date.now() + 120_000
+      while (counts.total() < goal && Date.now() < deadline) await sleep(50)
     },
     wipe: (name) => rmSync(join(root, name), { recursive: true }),
     async end() {

@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { LogRecord } from '../../../src/core/record.ts'
+import type { KafkaLog } from '../../../src/log/kafka/kafka-log.ts'
 import { defineTopology, StreamTopology } from '../../../src/streams/stream-topology.ts'
-import { append } from '../../log/kafka/change.ts'
+import { append, until } from '../../log/kafka/change.ts'
 import { directoryOf, openLogIn } from '../../log/kafka/open.ts'
 import { useKafka } from '../../support/servers/use.ts'
 import { runShop, shopRecord, shopTopology, takeFrom, told } from './stream-shop.ts'
@@ -95,13 +96,10 @@ for (const tasks of [1, 3, 4]) {
 }
 
 for (const tasks of [1, 3]) {
-  t.test(`timers of the clock come due; tasks: ${tasks}`, async (t) => {
+  t.test(`timers of the clock come due in two instances; tasks: ${tasks}`, async (t) => {
     const own = `${prefix}t${tasks}`
-    const log = openLogIn(directoryOf(t), bootstrap, own)
-    const writer = log.writer(`${own}.w`)
-    await writer.resume('s')
-    const clicks = Array.from({ length: 12 }, (_, i) => shopRecord(own, 'clicks', [i + 1, i, '/']))
-    await append(writer, clicks, '1')
+    const open = () => openLogIn(directoryOf(t), bootstrap, own)
+    const [log, one, two] = [open(), open(), open()]
     const reminders = defineTopology(
       ({ stream }) => {
         stream<{ page: string }, number>(`${own}.clicks`)
@@ -113,11 +111,23 @@ for (const tasks of [1, 3]) {
       },
       { partitions: tasks },
     )
-    const topology = new StreamTopology('reminders', reminders)
-    const running = runShop(openLogIn(directoryOf(t), bootstrap, own), own, topology)
+    const running = [one, two].map((each) => {
+      return runShop(each, own, new StreamTopology('reminders', reminders))
+    })
+    const group = tasks === 1 ? `${own}.reminders` : `${own}.reminders.${tasks}`
+    const hasAll = (each: KafkaLog) => {
+      const replicas = each.replicas(group)
+      const numbers = Array.from({ length: tasks }, (_, number) => number)
+      return numbers.every((number) => replicas.replica(number) !== undefined)
+    }
+    await until(() => hasAll(one) && hasAll(two))
+    const writer = log.writer(`${own}.w`)
+    await writer.resume('s')
+    const clicks = Array.from({ length: 12 }, (_, i) => shopRecord(own, 'clicks', [i + 1, i, '/']))
+    await append(writer, clicks, '1')
     const found = told(await takeFrom(log, `${own}.reminders`, 12))
     t.same(found.sort(), clicks.map((_, i) => `{"key":${i}} "due"`).sort())
-    await running.stop()
+    await Promise.all(running.map((each) => each.stop()))
     await log.close()
   })
 }

@@ -112,17 +112,27 @@ t.test('rows in Avro are described by the registry', async (t) => {
       { name: 'tags', type: { type: 'array', items: 'string' } },
       { name: 'to', type: { type: 'map', values: 'int' } },
       { name: 'parent', type: ['null', 'Order'] },
+      { name: 'either', type: ['null', 'int', 'long'] },
     ],
   } as avro.Schema
   const answer = await fetch(`${server.url}/subjects/x-value/versions`, {
     ...{ method: 'POST', body: JSON.stringify({ schema: JSON.stringify(schema) }) },
   })
   const { id } = (await answer.json()) as { id: number }
-  const type = avro.Type.forSchema(schema, { wrapUnions: false })
-  const inner = { id: 8, kind: 'B', price: Buffer.from([0xff]), at: null, tags: [], to: {} }
+  const type = avro.Type.forSchema(schema)
+  const inner = {
+    id: 8,
+    kind: 'B',
+    price: Buffer.from([0xff]),
+    at: null,
+    tags: [],
+    to: {},
+    either: null,
+  }
   const order = {
     ...{ id: 7, kind: 'A', price: Buffer.from([0x30, 0x39]), at: 1_704_164_645_678 },
     ...{ tags: ['a'], to: { x: 1 }, parent: { ...inner, parent: null } },
+    either: { int: 5 },
   }
   const head = Buffer.from([0, 0, 0, 0, id])
   const messages = [
@@ -137,6 +147,7 @@ t.test('rows in Avro are described by the registry', async (t) => {
   t.match(JSON.parse(String(readChange(row!).after)), {
     ...{ id: 7, kind: 'A', price: '123.45', at: '2024-01-02T03:04:05.678Z' },
     ...{ tags: ['a'], to: { x: 1 }, parent: { id: 8, price: '-0.01', parent: null } },
+    either: 5,
   })
   t.match(row!.schema!.columns.slice(0, 5), [
     { name: 'id', kind: 'int8' },

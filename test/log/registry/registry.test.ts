@@ -1,12 +1,15 @@
 import { appendFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import fc from 'fast-check'
 import { type Test, test } from 'tap'
 import { RegistryClient } from '../../../src/log/registry/client.ts'
 import { incompatibilities, type Level } from '../../../src/log/registry/compatibility.ts'
 import { serveRegistry } from '../../../src/log/registry/server.ts'
+import { makeAuthority, makeCertificate } from '../../support/certificates.ts'
 
 const subject = 'shop.orders-value'
 const first = avroRecord([{ name: 'id', type: 'int' }])
@@ -148,6 +151,30 @@ test('a registry that stumbles is asked again, one that refuses us is named', as
   await t.rejects(client.register('secret', first, 'AVRO'), { code: 'ACCESS_DENIED' })
   const nobody = new RegistryClient({ url: 'http://127.0.0.1:9' })
   await t.rejects(nobody.schema(1), { code: 'CONNECTION_LOST', message: /registry at 127/ })
+})
+
+test('a registry behind TLS is asked with our certificate', async (t) => {
+  const authority = makeAuthority('registry authority')
+  const own = makeCertificate('registry', authority, ['localhost'])
+  const ours = makeCertificate('client', authority)
+  const identity = { ca: authority.pem, cert: own.pem, key: own.key }
+  const server = createSecureServer({ ...identity, requestCert: true }, (request, response) => {
+    request.resume()
+    const { subject } = (request.socket as TLSSocket).getPeerCertificate()
+    response.writeHead(subject?.CN === 'client' ? 200 : 401).end('{"id":7}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const url = `https://localhost:${port}`
+  const tls = { ca: authority.pem, cert: ours.pem, key: ours.key }
+  const client = new RegistryClient({ url, tls })
+  const stranger = new RegistryClient({ url })
+  t.teardown(() => {
+    for (const each of [client, stranger]) each.close()
+    server.close()
+  })
+  t.equal(await client.register(subject, first, 'AVRO'), 7)
+  await t.rejects(stranger.register(subject, first, 'AVRO'), { code: 'CONNECTION_LOST' })
 })
 
 async function open(t: Test) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { keySlot } from '../../../sinks/redis/key-slot.ts'
+import { freePort } from '../../support/servers/ports.ts'
 import { useRedis } from '../../support/servers/use.ts'
 import * as campaigns from '../campaign/campaign.ts'
 import { begin, beginStoppable, targetOn } from './campaign.ts'
@@ -40,6 +41,38 @@ t.test('a sink that was stopped for two minutes in the middle of a call goes on'
   await progress()
   await settle()
 })
+
+for (const flavor of ['redis8', 'valkey9'] as const) {
+  t.test(`a sink survives one fault after the other of ${flavor}`, async (t) => {
+    const campaign = await begin(t, { flavor })
+    const { server, proxy, operator, progress, state, settle, lookAway, lookAgain } = campaign
+    await progress()
+    for (const how of ['reset after answer', 'cut', 'slow', 'down'] as const) {
+      proxy.disturb(how)
+      await sleep(700)
+      proxy.disturb('none')
+      await progress()
+    }
+    await operator.script('FLUSH')
+    await progress()
+    await operator.replicaof('127.0.0.1', await freePort())
+    await state('retrying', /READONLY/)
+    await operator.replicaof('NO', 'ONE')
+    await progress()
+    await operator.config('SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '1')
+    await state('paused', /OOM/)
+    await operator.config('SET', 'maxmemory', '0')
+    await progress()
+    lookAway()
+    await operator.flushall()
+    await progress()
+    await server.kill()
+    await server.restart()
+    lookAgain()
+    await progress()
+    await settle(true)
+  })
+}
 
 t.test('a Redis that lost the tail of its append-only file is filled again', async (t) => {
   const args = ['--appendonly', 'yes', '--appendfsync', 'everysec']

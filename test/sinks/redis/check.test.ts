@@ -45,7 +45,7 @@ t.test('eviction, replicas and missing rights are found', async (t) => {
 for (const flavor of ['redis7', 'redis8', 'valkey9'] as const) {
   t.test(`${flavor}: a right that one form needs is found before it is missed`, async (t) => {
     const { url, port } = await useRedis(t, { flavor })
-    const common = '+info +get +set +type +unlink +pexpire +eval +evalsha +scan'.split(' ')
+    const common = '+info +mget +get +set +type +unlink +pexpire +eval +evalsha +scan'.split(' ')
     const keys = ['~log', '~log*', '~millrace*']
     const app = application(t, url)
     await app.call('ACL', 'SETUSER', 'some', 'on', '>pw', ...keys, ...common)

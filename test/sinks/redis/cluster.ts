@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
+import { freePort } from '../../support/servers/ports.ts'
 import type { RedisServer } from '../../support/servers/redis.ts'
 import type { RedisFlavor } from '../../support/servers/redis-binaries.ts'
 import { useRedis } from '../../support/servers/use.ts'
@@ -9,6 +10,8 @@ import { useRedis } from '../../support/servers/use.ts'
 export interface Node {
   readonly server: RedisServer
   readonly client: Redis
+  /** The port on which nodes talk to each other; by default it may be one that somebody has. */
+  readonly bus: number
 }
 
 const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000']
@@ -20,18 +23,21 @@ export async function startCluster(
 ): Promise<readonly Node[]> {
   const nodes: Node[] = []
   for (let i = 0; i < primaries + more; i++) {
-    const { server } = await useRedis(t, { flavor, args })
+    const bus = await freePort()
+    const options = { flavor, args: [...args, '--cluster-port', String(bus)] }
+    const { server } = await useRedis(t, options)
     const client = new Redis(server!.url, { protocol: 2 })
     client.on('error', () => {})
     t.teardown(() => client.disconnect())
-    nodes.push({ server: server!, client })
+    nodes.push({ server: server!, client, bus })
   }
   for (const [i, { client }] of nodes.slice(0, primaries).entries()) {
     const [first, end] = [i, i + 1].map((part) => Math.floor((16_384 * part) / primaries))
     await client.call('CLUSTER', 'ADDSLOTSRANGE', String(first), String(end! - 1))
   }
-  for (const { server } of nodes.slice(1)) {
-    await nodes[0]!.client.call('CLUSTER', 'MEET', '127.0.0.1', String(server.port))
+  for (const { server, bus } of nodes.slice(1)) {
+    const address = ['127.0.0.1', String(server.port), String(bus)]
+    await nodes[0]!.client.call('CLUSTER', 'MEET', ...address)
   }
   for (const { client } of nodes) {
     await until(async () => String(await client.call('CLUSTER', 'INFO')).includes('state:ok'))

@@ -8,7 +8,7 @@ import {
   type TestTable,
 } from './schema.ts'
 
-/** So few keys that rows meet: inserts fail, references hit and miss, writers wait for each other. */
+/** So few that rows meet: inserts fail, references hit and miss, writers wait for each other. */
 const keysOfTable = 8
 
 /** A statement that changes rows of a random table. */

@@ -23,8 +23,8 @@ export interface Writing {
 }
 
 /**
- * Lets several connections change the tables at once. What they do overlaps; only their COMMITs come
- * one after the other, and after each of them the database is asked for all views. Each transaction
+ * Lets several connections change the tables at once. What they do overlaps; only their COMMITs
+ * come one after the other, and after each the database is asked for all views. Each transaction
  * says its number in the table `commits`.
  */
 export async function write(writing: Writing): Promise<void> {

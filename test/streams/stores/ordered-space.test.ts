@@ -46,3 +46,31 @@ test('a key of any length is kept whole', async (t) => {
   t.equal(ordered.get([long, '1']), undefined)
   t.strictSame([...ordered.scan([])], [[[`${long}.`, '1'], 'b']])
 })
+
+test('whatever stays in memory, a space holds what was put into it last', async (t) => {
+  const name = fc.constantFrom('1', '12', 'é', 'x'.repeat(600))
+  const parts = fc.array(name, { minLength: 1, maxLength: 2 })
+  const write = fc.record({ parts, value: fc.option(fc.string({ maxLength: 3 })) })
+  const writes = fc.array(write, { maxLength: 60 })
+  fc.assert(
+    fc.property(writes, fc.constantFrom(0, 600, 1e6), (writes, cacheBytes) => {
+      const store = new MemoryStore()
+      const state = new State(store, cacheBytes)
+      const space = state.ordered('s')
+      const expected = new Map<string, string>()
+      for (const { parts, value } of writes) {
+        // Others who open the same space see the same.
+        if (value === null) state.ordered('s').delete(parts)
+        else space.put(parts, value)
+        if (value === null) expected.delete(String(parts))
+        else expected.set(String(parts), value)
+        t.equal(space.get(parts), expected.get(String(parts)))
+      }
+      const held = [...new State(store).ordered('s').scan([])]
+      t.strictSame(new Map(held.map(([parts, text]) => [String(parts), text])), expected)
+      for (const { parts } of writes) {
+        t.equal(space.get(parts), expected.get(String(parts)))
+      }
+    }),
+  )
+})
