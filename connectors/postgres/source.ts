@@ -5,14 +5,9 @@ import type { Connector, ConnectorContext, ConnectorStatus } from '../../src/cor
 import type { NewRecord } from '../../src/core/record.ts'
 import { type Batch, type Position, stopReason } from '../../src/core/source.ts'
 import { Connections } from './connections.ts'
+import { moved, withoutRows } from './moved.ts'
 import { type PostgresOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import {
-  acknowledged,
-  decodePosition,
-  encodePosition,
-  isWhole,
-  type PostgresPosition,
-} from './position.ts'
+import { acknowledged, decodePosition, encodePosition, type PostgresPosition } from './position.ts'
 import { Claim } from './slot/claim.ts'
 import { Heartbeat, heartbeatTopic } from './slot/heartbeat.ts'
 import { dropOnStop } from './slot/life.ts'
@@ -148,7 +143,7 @@ export class PostgresSource implements Connector {
     }
   }
 
-  /** So no other process reads the slot, or copies tables for it, from here to the end of `read`. */
+  /** No other process reads the slot, or copies tables for it, from here to the end of `read`. */
   async claim(signal: AbortSignal): Promise<void> {
     await this.#claim.take(signal)
   }
@@ -163,15 +158,8 @@ export class PostgresSource implements Connector {
     this.#acked = acknowledged(this.#position)
   }
 
-  async *read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<NewRecord>> {
-    const { lost } = this.#claim
-    try {
-      yield* this.#read(from, AbortSignal.any([signal, lost]))
-      if (signal.aborted || !lost.aborted) return
-      throw new MillraceError('CONNECTION_LOST', 'The connection that holds the slot was lost.')
-    } finally {
-      await this.#claim.free()
-    }
+  read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<NewRecord>> {
+    return this.#claim.during((either) => this.#read(from, either), signal)
   }
 
   async *#read(from: Position | undefined, signal: AbortSignal): AsyncGenerator<Batch<NewRecord>> {
@@ -399,18 +387,4 @@ export class PostgresSource implements Connector {
       .then((sql) => this.#watch?.look(sql))
       .catch(() => {})
   }
-}
-
-/** No records, only another position. */
-function moved(position: PostgresPosition): Batch<NewRecord> {
-  return { records: [], position: encodePosition(position), complete: isWhole(position) }
-}
-
-/** The stream begins, and nothing comes before it. */
-function withoutRows(position: PostgresPosition, consistentPoint: Lsn): Batch<NewRecord> {
-  const begun = {
-    ...{ ...position, snapshot: undefined, unread: position.tables },
-    ...{ commit: consistentPoint - 1n, commitEnd: consistentPoint },
-  }
-  return { records: [], position: encodePosition(begun), complete: true }
 }

@@ -26,11 +26,6 @@ export class Claim {
     this.#slot = slot
   }
 
-  /** Aborts when the connection is gone, and the lock with it. */
-  get lost(): AbortSignal {
-    return this.#lost.signal
-  }
-
   /** Throws SLOT_IN_USE if another process has it; asked again, it waits until it is free. */
   async take(signal: AbortSignal): Promise<void> {
     if (this.#isHeld) return
@@ -47,7 +42,22 @@ export class Claim {
     }
   }
 
-  async free(): Promise<void> {
+  /** Reads until the end, or until the connection is gone and the lock with it; then lets it go. */
+  async *during<T>(
+    read: (signal: AbortSignal) => AsyncIterable<T>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T> {
+    const lost = this.#lost.signal
+    try {
+      yield* read(AbortSignal.any([signal, lost]))
+      if (signal.aborted || !lost.aborted) return
+      throw new MillraceError('CONNECTION_LOST', 'The connection that holds the slot was lost.')
+    } finally {
+      await this.#free()
+    }
+  }
+
+  async #free(): Promise<void> {
     const client = this.#client
     this.#forget()
     await client?.end().catch(() => {})

@@ -54,6 +54,6 @@ test('a configuration that is not valid cannot be planned', async (t) => {
   writeFileSync(join(folder, 'p.yaml'), 'name: p\n')
   t.match(await standIn('plan', 'p.yaml', '--people'), {
     code: 1,
-    output: /p\.yaml:1:1: connectors/,
+    output: /p\.yaml:1:1: needs `connectors`/,
   })
 })

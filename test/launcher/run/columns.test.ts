@@ -101,7 +101,9 @@ test('a view has the keys of its root, also if its documents do not show them', 
   shelves: { root: orders, fields: [status] }
   rooms:
     root: shelves
-    many: { boxes: { table: items, on: { id: order_id } }, wrong: { table: items, on: { idd: order_id } } }
+    many:
+      boxes: { table: items, on: { id: order_id } }
+      wrong: { table: items, on: { idd: order_id } }
 `,
   )
   t.match(
