@@ -31,10 +31,13 @@ t.test('what tasks tell each other goes with its definition, and once it is read
     [0, 1, 2, 3, 4, 5, 6, 7].map((each) => change(topic, each)),
     'p',
   )
-  const [end] = await cluster.offsets(topic, 'stable')
+  // The transaction's end is answered before it is to be seen.
+  const stable = async () => (await cluster.offsets(topic, 'stable'))[0]!
+  while ((await stable()) === 0n);
+  const end = await stable()
   await dropRead(cluster, { topic, partition: 0, next: 1 })
   t.same((await cluster.offsets(topic, 'start'))[0], 1n)
-  t.same((await cluster.offsets(topic, 'stable'))[0], end)
+  t.same(await stable(), end)
   await log.close()
   await cluster.close()
 })
