@@ -125,6 +125,7 @@ function conduct(t: Test, target: CampaignTarget, options: Conducted): Campaign 
     lookAway: () => observer.lookAway(),
     lookAgain: () => observer.lookAgain(),
     async settle(isFilledAgain = false) {
+      await waitFor((report) => observer.looks > 0 && report.written > 100)
       await worker.endLoad()
       const { expected, odd, written } = await worker.report()
       const wanted = new Map(expected)
