@@ -1,7 +1,7 @@
 import { configDigest } from '../../src/core/checkpoint.ts'
 import { type IdOf, idTemplate } from '../../src/core/document-id.ts'
 import { MillraceError } from '../../src/core/errors.ts'
-import { type Fold, foldDocuments } from '../../src/core/fold.ts'
+import { foldDocuments } from '../../src/core/fold.ts'
 import type { SinkContext } from '../../src/core/plugin.ts'
 import type { LogRecord } from '../../src/core/record.ts'
 import type { Schema } from '../../src/core/schema.ts'
@@ -37,7 +37,6 @@ export class ElasticsearchSink implements Sink<LogRecord> {
   #parts: Parts
   #mapped = new WeakSet<Schema>()
   #isAtEnd = false
-  #prepared: { readonly batch: Batch<LogRecord>; readonly fold: Fold } | undefined
 
   constructor(options: ElasticsearchOptions, context: SinkContext) {
     this.#idOf = options.id === undefined ? undefined : idTemplate(options.id)
@@ -80,13 +79,9 @@ export class ElasticsearchSink implements Sink<LogRecord> {
   }
 
   /** Folding takes as long as the server takes for a tenth of what is folded. */
-  prepare(batch: Batch<LogRecord>): void {
-    this.#prepared = { batch, fold: this.#fold(batch) }
-  }
-
   async write(batch: Batch<LogRecord>): Promise<readonly Outcome[]> {
     const { records, atEnd } = batch
-    const fold = this.#takePrepared(batch) ?? this.#fold(batch)
+    const fold = foldDocuments(records, this.#idOf)
     await this.#mapNewColumns(records)
     const writes = this.#parts.shape.writes(fold)
     await this.#makeIndexes(writes)
@@ -115,17 +110,6 @@ export class ElasticsearchSink implements Sink<LogRecord> {
   async close(): Promise<void> {
     this.#parts.bulk.close()
     this.#client.close()
-  }
-
-  #takePrepared(batch: Batch<LogRecord>): Fold | undefined {
-    const prepared = this.#prepared
-    if (prepared?.batch !== batch) return undefined
-    this.#prepared = undefined
-    return prepared.fold
-  }
-
-  #fold({ records }: Batch<LogRecord>): Fold {
-    return foldDocuments(records, this.#idOf)
   }
 
   /**

@@ -40,8 +40,7 @@ export async function pump<T extends { readonly timestamp: number }>(
   if (signal.aborted) return
   const from = await resume(source, sink)
   meter.resumed(from, source)
-  const prepare = sink.prepare && ((batch: Batch<T>) => sink.prepare!(batch))
-  const ahead = { idleMs, gathering: pipe.gathering?.(), prepare }
+  const ahead = { idleMs, gathering: pipe.gathering?.() }
   let timestamp = 0
   let position = from
   let committed = Promise.resolve()

@@ -43,12 +43,6 @@ export interface Sink<T> {
   write(batch: Batch<T>): Promise<readonly Outcome[]>
 
   /**
-   * Called with the batch that `write` gets next, while one before it is on its way: what needs no
-   * target can be done by then. Not every batch comes here first.
-   */
-  prepare?(batch: Batch<T>): void
-
-  /**
    * Whether `write` may be called while a commit is under way. Two batches may then be written and
    * not committed, so it is for sinks that write at once, not for those that stage.
    */

@@ -32,26 +32,6 @@ test('a gathering decides how much is read ahead, and what is joined', async (t)
   t.same(items.slice(1, 3), [2 + 3 + 4, 5 + 6 + 7])
 })
 
-test('what comes next is prepared once nothing more is read for it, each item once', async (t) => {
-  const gathering = {
-    isFull: (waiting: readonly number[]) => waiting.length >= 2,
-    take: (waiting: number[]) =>
-      waiting.length === 0 ? undefined : waiting.splice(0).reduce((a, b) => a + b, 0),
-  }
-  const prepared: number[] = []
-  const prepare = (next: number) => void prepared.push(next)
-  const items: (number | undefined)[] = []
-  for await (const item of readAhead(() => count(9), signal, { gathering, prepare })) {
-    items.push(item)
-    for (let i = 0; i < 20; i++) await turn()
-  }
-  t.equal(
-    items.reduce((a, b) => a! + b!, 0),
-    45,
-  )
-  t.ok(prepared.length > 0 && prepared.every((item) => items.includes(item)), prepared.join())
-})
-
 test('what still waits when the source ends comes all the same', async (t) => {
   const gathering = { isFull: () => false, take: () => undefined }
   const items: (number | undefined)[] = []

@@ -63,7 +63,6 @@ export class Errands {
         return sink.resume(source)
       },
       clear: (source) => sink.clear(source),
-      ...(sink.prepare && { prepare: (batch) => sink.prepare!(batch) }),
       write: async (batch) => {
         const outcomes = await sink.write(batch)
         const errand = this.#taken.get(batch)
