@@ -78,10 +78,12 @@ function join(way: Way, near: Socket): void {
     way.disturbed++
     far.write(bytes.subarray(0, bytes.length / 2), () => near.resetAndDestroy())
   })
-  far.on('data', async (bytes) => {
+  // An answer that is late holds up those behind it: a connection keeps their order.
+  let before: Promise<unknown> = Promise.resolve()
+  far.on('data', (bytes) => {
     if (way.how !== 'none') way.disturbed++
     if (way.how === 'reset after answer') return void near.resetAndDestroy()
-    if (way.how === 'slow') await sleep(500)
-    near.write(bytes)
+    const late = way.how === 'slow' ? sleep(500) : undefined
+    before = Promise.all([before, late]).then(() => near.write(bytes))
   })
 }
